@@ -1,0 +1,144 @@
+// A block of rows, transposed: features outside, rows inside, so that a vector lane is a row.
+//
+// Rows are stored in slabs of `slab<T>` rows. Feature j of slab s starts at u + s * stride + j * slab<T>; the stride is
+// an odd number of features, so that the slabs of one feature do not fall on the same cache sets.
+// Rows that only fill up the last slab, and rows of weight 0, hold u = 0 and weight 0.
+#pragma once
+
+#include "memory.hpp"
+#include "problem.hpp"
+
+namespace mixtura::MIXTURA_ARCH {
+
+template <class T>
+constexpr std::int64_t slab_stride(std::int64_t n_features) {
+    return (n_features | 1) * slab<T>;
+}
+
+template <class T>
+constexpr std::int64_t slabs_for(std::int64_t rows) {
+    return (rows + slab<T> - 1) / slab<T>;
+}
+
+template <class T>
+struct Block {
+    const T* u;          // (slabs, stride)
+    const T* w;          // (slabs, slab) weights, or null: all 1
+    std::int64_t stride;
+    std::int64_t slabs;
+    std::int64_t rows;   // the real ones
+};
+
+// Centre and scale of the columns in the type of the inner loops.
+template <class T>
+class Columns {
+public:
+    Columns(const double* centre, const double* inverse_scale, std::int64_t n_features)
+        : centre_(n_features), scale_(n_features) {
+        for (std::int64_t j = 0; j < n_features; ++j) {
+            centre_[j] = T(centre[j]);
+            scale_[j] = T(inverse_scale[j]);
+        }
+    }
+    const T* centre() const { return centre_.get(); }
+    const T* scale() const { return scale_.get(); }
+
+private:
+    Buffer<T> centre_, scale_;
+};
+
+template <class T>
+MIXTURA_INLINE T element(const char* p) {
+    T value;
+    std::memcpy(&value, p, sizeof(T));
+    return value;
+}
+
+// W rows by W features, contiguous rows, into W vectors of one feature each.
+template <class T, int G = 1>
+MIXTURA_INLINE void transpose(Vec<T> (&v)[lanes<T>]) {
+    if constexpr (G < lanes<T>) {
+        unrolled<lanes<T>>([&](auto i) MIXTURA_LAMBDA {
+            if constexpr ((i / G) % 2 == 0) {
+                const Vec<T> x = v[i], y = v[i + G];
+                v[i] = interleave<T, G, 0>(x, y);
+                v[i + G] = interleave<T, G, 1>(x, y);
+            }
+        });
+        transpose<T, 2 * G>(v);
+    }
+}
+
+// One full slab whose columns lie side by side (C order, possibly with padding between rows).
+template <class T>
+inline void pack_contiguous(const char* data, std::int64_t row_stride, const Columns<T>& columns, std::int64_t n_features,
+                            T* u) {
+    const std::int64_t whole = n_features / lanes<T> * lanes<T>;
+    for (std::int64_t first = 0; first < slab<T>; first += lanes<T>) {
+        const char* rows = data + first * row_stride;
+        for (std::int64_t j = 0; j < whole; j += lanes<T>) {
+            Vec<T> v[lanes<T>];
+            unrolled<lanes<T>>([&](auto i) MIXTURA_LAMBDA {
+                v[i] = load<T>(reinterpret_cast<const T*>(rows + i * row_stride) + j);
+            });
+            transpose<T>(v);
+            unrolled<lanes<T>>([&](auto i) MIXTURA_LAMBDA {
+                store<T>(u + (j + i) * slab<T> + first,
+                         (v[i] - broadcast<T>(columns.centre()[j + i])) * broadcast<T>(columns.scale()[j + i]));
+            });
+        }
+        for (std::int64_t j = whole; j < n_features; ++j) {
+            const T centre = columns.centre()[j], scale = columns.scale()[j];
+            for (int i = 0; i < lanes<T>; ++i)
+                u[j * slab<T> + first + i] = (element<T>(rows + i * row_stride + j * sizeof(T)) - centre) * scale;
+        }
+    }
+}
+
+// One slab of `count` <= slab<T> rows, any strides.
+template <class T>
+inline void pack_strided(const Rows& rows, const char* data, std::int64_t count, const Columns<T>& columns, T* u) {
+    for (std::int64_t j = 0; j < rows.n_features; ++j) {
+        const char* p = data + j * rows.column_stride;
+        const T centre = columns.centre()[j], scale = columns.scale()[j];
+        T* out = u + j * slab<T>;
+        if (rows.row_stride == std::int64_t(sizeof(T)) && count == slab<T>) {
+            for (int i = 0; i < slab<T>; ++i) out[i] = (element<T>(p + i * sizeof(T)) - centre) * scale;
+            continue;
+        }
+        for (std::int64_t i = 0; i < count; ++i) out[i] = (element<T>(p + i * rows.row_stride) - centre) * scale;
+        for (std::int64_t i = count; i < slab<T>; ++i) out[i] = 0;
+    }
+}
+
+template <class T>
+inline void pack_weights(const Rows& rows, std::int64_t begin, std::int64_t count, std::int64_t slabs, T* u,
+                         std::int64_t stride, T* w) {
+    for (std::int64_t i = 0; i < slabs * slab<T>; ++i) {
+        T value = 0;
+        if (i < count) value = rows.weight ? T(element<double>(rows.weight + (begin + i) * rows.weight_stride)) : T(1);
+        w[i] = value;
+        if (value == 0 && i < count)
+            for (std::int64_t j = 0; j < rows.n_features; ++j) u[i / slab<T> * stride + j * slab<T> + i % slab<T>] = 0;
+    }
+}
+
+// Rows begin .. begin + count into u and w; w is left unused when every weight is 1.
+template <class T>
+inline Block<T> pack(const Rows& rows, const Columns<T>& columns, std::int64_t begin, std::int64_t count, T* u, T* w) {
+    const std::int64_t slabs = slabs_for<T>(count), stride = slab_stride<T>(rows.n_features);
+    const bool contiguous = rows.column_stride == std::int64_t(sizeof(T)) || rows.n_features == 1;
+    for (std::int64_t s = 0; s < slabs; ++s) {
+        const std::int64_t first = s * slab<T>, left = count - first;
+        const char* data = rows.data + (begin + first) * rows.row_stride;
+        if (contiguous && left >= slab<T>)
+            pack_contiguous<T>(data, rows.row_stride, columns, rows.n_features, u + s * stride);
+        else
+            pack_strided<T>(rows, data, left < slab<T> ? left : slab<T>, columns, u + s * stride);
+    }
+    const bool weighted = rows.weight || count % slab<T> != 0;
+    if (weighted) pack_weights<T>(rows, begin, count, slabs, u, stride, w);
+    return {u, weighted ? w : nullptr, stride, slabs, count};
+}
+
+}  // namespace mixtura::MIXTURA_ARCH

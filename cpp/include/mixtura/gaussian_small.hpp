@@ -1,0 +1,116 @@
+// Lower triangular factors in 1 to 4 dimensions, D known to the compiler.
+//
+// z never leaves the registers: it costs less to compute again for the statistics than to store. One component's
+// count, sums and products are 1 + D + D (D + 1) / 2 vector accumulators over the whole block.
+//
+// sums: per component count, s (D), lower T row by row; then room for one vector.
+#pragma once
+
+#include "kernel.hpp"
+
+namespace mixtura::MIXTURA_ARCH {
+
+template <class T, int D>
+struct SmallFactor {
+    Vec<T> mean[D], factor[D * (D + 1) / 2];  // reciprocals on the diagonal
+
+    MIXTURA_INLINE explicit SmallFactor(const T* parameters) {
+        unrolled<D>([&](auto j) MIXTURA_LAMBDA { mean[j] = broadcast<T>(parameters[j]); });
+        unrolled<D*(D + 1) / 2>([&](auto j) MIXTURA_LAMBDA { factor[j] = broadcast<T>(parameters[D + j]); });
+    }
+    MIXTURA_INLINE void whiten(const T* u, Vec<T> (&z)[D]) const {
+        unrolled<D>([&](auto i) MIXTURA_LAMBDA {
+            z[i] = load<T>(u + i * slab<T>) - mean[i];
+            unrolled<i>([&](auto j) MIXTURA_LAMBDA { z[i] -= factor[i * (i + 1) / 2 + j] * z[j]; });
+            z[i] *= factor[i * (i + 1) / 2 + i];
+        });
+    }
+};
+
+template <class T, int Dims>
+class SmallKernel final : public Kernel<T> {
+    static constexpr int triangle = Dims * (Dims + 1) / 2, parameters = Dims + triangle, moments = 1 + Dims + triangle;
+
+public:
+    using Kernel<T>::K;
+
+    SmallKernel(std::int64_t n_components, bool tied, bool scatter)
+        : Kernel<T>(n_components, Dims), tied_(tied), scatter_(scatter), parameters_(n_components * parameters) {}
+
+    void load(const ModelView& model) override {
+        for (std::int64_t k = 0; k < K; ++k) {
+            const double* factor = model.factors + (tied_ ? 0 : k * Dims * Dims);
+            this->set_constant(k, model.log_weights[k], log_of_diagonal(factor, Dims, Dims + 1));
+            T* out = parameters_.get() + k * parameters;
+            for (int j = 0; j < Dims; ++j) *out++ = T(model.means[k * Dims + j]);
+            for (int i = 0; i < Dims; ++i)
+                for (int j = 0; j <= i; ++j) *out++ = T(i == j ? 1 / factor[i * Dims + i] : factor[i * Dims + j]);
+        }
+    }
+    std::size_t scratch_size(std::int64_t) const override { return 0; }
+    std::size_t sums_size() const override { return K * moments + 64; }
+
+    void densities(const Block<T>& block, T*, T* distances) const override {
+        for (std::int64_t k = 0; k < K; ++k) {
+            const SmallFactor<T, Dims> factor(parameters_.get() + k * parameters);
+            T* out = distances + k * block.slabs * slab<T>;
+            for (std::int64_t s = 0; s < block.slabs; ++s)
+                unrolled<group>([&](auto v) MIXTURA_LAMBDA {
+                    Vec<T> z[Dims], square = {};
+                    factor.whiten(block.u + s * block.stride + v * lanes<T>, z);
+                    unrolled<Dims>([&](auto j) MIXTURA_LAMBDA { square += z[j] * z[j]; });
+                    store<T>(out + s * slab<T> + v * lanes<T>, square);
+                });
+        }
+    }
+
+    void statistics(const Block<T>& block, T*, const T*, const T* resp, double* sums) const override {
+        for (std::int64_t k = 0; k < K; ++k) {
+            const SmallFactor<T, Dims> factor(parameters_.get() + k * parameters);
+            Vec<T> acc[moments] = {};
+            for (std::int64_t s = 0; s < block.slabs; ++s)
+                unrolled<group>([&](auto v) MIXTURA_LAMBDA {
+                    Vec<T> z[Dims];
+                    factor.whiten(block.u + s * block.stride + v * lanes<T>, z);
+                    const Vec<T> r =
+                        mixtura::MIXTURA_ARCH::load<T>(resp + (k * block.slabs + s) * slab<T> + v * lanes<T>);
+                    acc[0] += r;
+                    unrolled<Dims>([&](auto i) MIXTURA_LAMBDA {
+                        const Vec<T> product = r * z[i];
+                        acc[1 + i] += product;
+                        unrolled<i + 1>([&](auto j) MIXTURA_LAMBDA {
+                            acc[1 + Dims + i * (i + 1) / 2 + j] += product * z[j];
+                        });
+                    });
+                });
+            add_lane_sums<T>(sums + k * moments, acc);
+        }
+    }
+
+    void finish(const double* sums, const Moments& out) const override {
+        if (scatter_)
+            for (std::int64_t i = 0; i < (tied_ ? 1 : K) * Dims * Dims; ++i) out.scatter[i] = 0;
+        for (std::int64_t k = 0; k < K; ++k, sums += moments) {
+            out.counts[k] = sums[0];
+            out.squares[k] = 0;
+            for (int j = 0; j < Dims; ++j) out.sums[k * Dims + j] = sums[1 + j];
+            const double* second = sums + 1 + Dims;
+            for (int i = 0; i < Dims; ++i) out.squares[k] += second[i * (i + 1) / 2 + i];
+            if (!scatter_) continue;
+            double* scatter = out.scatter + (tied_ ? 0 : k * Dims * Dims);
+            for (int i = 0; i < Dims; ++i)
+                for (int j = 0; j <= i; ++j) scatter[i * Dims + j] += second[i * (i + 1) / 2 + j];
+        }
+        if (!scatter_) return;
+        for (std::int64_t k = 0; k < (tied_ ? 1 : K); ++k)
+            for (int i = 0; i < Dims; ++i)
+                for (int j = 0; j < i; ++j)
+                    out.scatter[(k * Dims + j) * Dims + i] = out.scatter[(k * Dims + i) * Dims + j];
+    }
+
+private:
+    const bool tied_, scatter_;
+    Buffer<T> parameters_;
+};
+
+}  // namespace mixtura::MIXTURA_ARCH

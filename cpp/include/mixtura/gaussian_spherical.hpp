@@ -1,0 +1,130 @@
+// One standard deviation a component, and what the tied kernel shares with it: distances and weighted sums of plain
+// differences u - mu_k, N K D multiply-adds each.
+//
+// Features are taken in chunks that stay in the first cache while all components pass over them.
+//
+// sums: counts (K), squares (K), s (K, D), then room for one vector.
+#pragma once
+
+#include "kernel.hpp"
+
+namespace mixtura::MIXTURA_ARCH {
+
+// How many features of a block of `slabs` slabs make about 16 KiB.
+template <class T>
+constexpr std::int64_t chunk_features(std::int64_t slabs) {
+    const std::int64_t features = 16384 / (slabs * slab<T> * std::int64_t(sizeof(T)));
+    return features < 4 ? 4 : features / 4 * 4;
+}
+
+template <class T>
+constexpr T* zero_fill(T* p, std::int64_t size) {
+    for (std::int64_t i = 0; i < size; ++i) p[i] = 0;
+    return p;
+}
+
+// distances[k, row] = |u - means[k]|^2
+template <class T>
+inline void squared_distances(const Block<T>& block, const T* means, std::int64_t K, std::int64_t D, T* distances) {
+    zero_fill(distances, K * block.slabs * slab<T>);
+    const std::int64_t chunk = chunk_features<T>(block.slabs);
+    for (std::int64_t j0 = 0; j0 < D; j0 += chunk) {
+        const std::int64_t j1 = j0 + chunk < D ? j0 + chunk : D;
+        for (std::int64_t k = 0; k < K; ++k)
+            for (std::int64_t s = 0; s < block.slabs; ++s) {
+                T* out = distances + (k * block.slabs + s) * slab<T>;
+                const T* u = block.u + s * block.stride;
+                Vec<T> square[group];
+                unrolled<group>([&](auto v) MIXTURA_LAMBDA { square[v] = load<T>(out + v * lanes<T>); });
+                for (std::int64_t j = j0; j < j1; ++j) {
+                    const Vec<T> mean = broadcast<T>(means[k * D + j]);
+                    unrolled<group>([&](auto v) MIXTURA_LAMBDA {
+                        const Vec<T> z = load<T>(u + j * slab<T> + v * lanes<T>) - mean;
+                        square[v] += z * z;
+                    });
+                }
+                unrolled<group>([&](auto v) MIXTURA_LAMBDA { store<T>(out + v * lanes<T>, square[v]); });
+            }
+    }
+}
+
+// out[j] += sum over rows of r (u_j - mean_j), p features from j on
+template <class T, int p>
+inline void add_differences(const Block<T>& block, const T* r, const T* mean, std::int64_t j, double* out) {
+    Vec<T> total[p] = {}, m[p];
+    unrolled<p>([&](auto f) MIXTURA_LAMBDA { m[f] = broadcast<T>(mean[j + f]); });
+    for (std::int64_t s = 0; s < block.slabs; ++s)
+        for (int v = 0; v < slab<T>; v += lanes<T>) {
+            const Vec<T> weight = load<T>(r + s * slab<T> + v);
+            unrolled<p>([&](auto f) MIXTURA_LAMBDA {
+                total[f] += weight * (load<T>(block.u + s * block.stride + (j + f) * slab<T> + v) - m[f]);
+            });
+        }
+    add_lane_sums<T>(out + j, total);
+}
+
+// sums[k, j] += sum over rows of r_k (u_j - means[k, j])
+template <class T>
+inline void weighted_differences(const Block<T>& block, const T* means, const T* resp, std::int64_t K,
+                                 std::int64_t D, double* sums) {
+    const std::int64_t chunk = chunk_features<T>(block.slabs);
+    for (std::int64_t j0 = 0; j0 < D; j0 += chunk)
+        for (std::int64_t k = 0; k < K; ++k) {
+            const T* r = resp + k * block.slabs * slab<T>;
+            const std::int64_t j1 = j0 + chunk < D ? j0 + chunk : D;
+            std::int64_t j = j0;
+            for (; j + 4 <= j1; j += 4) add_differences<T, 4>(block, r, means + k * D, j, sums + k * D);
+            unrolled<3>([&](auto rest) MIXTURA_LAMBDA {
+                if (j1 - j == rest + 1) add_differences<T, rest + 1>(block, r, means + k * D, j, sums + k * D);
+            });
+        }
+}
+
+template <class T>
+class SphericalKernel final : public Kernel<T> {
+public:
+    using Kernel<T>::K;
+    using Kernel<T>::D;
+
+    SphericalKernel(std::int64_t n_components, std::int64_t n_features, bool tied)
+        : Kernel<T>(n_components, n_features), tied_(tied), means_(n_components * n_features), precision_(n_components),
+          inverse_(n_components) {}
+
+    void load(const ModelView& model) override {
+        for (std::int64_t k = 0; k < K; ++k) {
+            const double deviation = model.factors[tied_ ? 0 : k];
+            this->set_constant(k, model.log_weights[k], double(D) * std::log(deviation));
+            inverse_[k] = 1 / deviation;
+            precision_[k] = T(inverse_[k]);
+        }
+        for (std::int64_t i = 0; i < K * D; ++i) means_[i] = T(model.means[i]);
+    }
+    std::size_t scratch_size(std::int64_t) const override { return 0; }
+    std::size_t sums_size() const override { return 2 * K + K * D + 64; }
+
+    void densities(const Block<T>& block, T*, T* distances) const override {
+        squared_distances<T>(block, means_.get(), K, D, distances);
+        const std::int64_t size = block.slabs * slab<T>;
+        for (std::int64_t k = 0; k < K; ++k)
+            for (std::int64_t i = 0; i < size; ++i)
+                distances[k * size + i] = (distances[k * size + i] * precision_[k]) * precision_[k];
+    }
+    void statistics(const Block<T>& block, T*, const T* distances, const T* resp, double* sums) const override {
+        this->add_counts(block, distances, resp, sums, sums + K);
+        weighted_differences<T>(block, means_.get(), resp, K, D, sums + 2 * K);
+    }
+    void finish(const double* sums, const Moments& out) const override {
+        for (std::int64_t k = 0; k < K; ++k) {
+            out.counts[k] = sums[k];
+            out.squares[k] = sums[K + k];
+            for (std::int64_t j = 0; j < D; ++j) out.sums[k * D + j] = sums[2 * K + k * D + j] * inverse_[k];
+        }
+    }
+
+private:
+    const bool tied_;
+    Buffer<T> means_, precision_;
+    Buffer<double> inverse_;
+};
+
+}  // namespace mixtura::MIXTURA_ARCH

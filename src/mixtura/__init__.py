@@ -1,0 +1,34 @@
+"""mixtura: mixture models fitted by EM. Exact, explained, at hardware speed."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "Mixture": "mixtura.mixture",
+    "Gaussian": "mixtura.families.gaussian",
+    "em": "mixtura.algorithms.iteration",
+    "Iteration": "mixtura.algorithms.iteration",
+    "fit": "mixtura.fitting",
+    "Fit": "mixtura.fitting",
+    "explain": "mixtura.explanation",
+    "load": "mixtura.persistence",
+}
+__all__ = ["Fit", "Gaussian", "Iteration", "Mixture", "em", "explain", "fit", "load"]
+
+if TYPE_CHECKING:
+    from mixtura.algorithms.iteration import Iteration, em
+    from mixtura.explanation import explain
+    from mixtura.families.gaussian import Gaussian
+    from mixtura.fitting import Fit, fit
+    from mixtura.mixture import Mixture
+    from mixtura.persistence import load
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'mixtura' has no attribute {name!r}")
+    return getattr(importlib.import_module(_WHERE[name]), name)

@@ -1,0 +1,50 @@
+"""When to stop: where the estimated distance to the limit of the log-likelihood is small (Aitken)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+CONFIRMATIONS = 3
+"""How many times running the estimate must lie below the tolerance."""
+
+
+class Aitken:
+    """Aitken's estimate of the gain that is still to come (Böhning et al. 1994).
+
+    With the gains D₁, D₂ of two steps running and the rate a = D₂/D₁, EM's linear convergence makes
+    the remaining gain D₂ a / (1 − a). A small single step says little: on a plateau steps are small and a is near 1.
+
+    Parameters
+    ----------
+    tol : nats per unit of row weight; converged where the estimate lies below tol · Σw three times running
+    total_weight : Σw
+    """
+
+    def __init__(self, tol: float, total_weight: float) -> None:
+        self.threshold = tol * total_weight
+        self.remaining = math.inf
+        self._last: float | None = None
+        self._gain: float | None = None
+        self._confirmed = 0
+
+    def converged(self, log_likelihood: float) -> bool:
+        """Take the next log-likelihood (total nats) and say whether to stop."""
+        if self._last is not None:
+            gain = log_likelihood - self._last
+            self.remaining = remaining_gain(self._gain, gain, log_likelihood)
+            self._confirmed = self._confirmed + 1 if self.remaining <= self.threshold else 0
+            self._gain = gain
+        self._last = log_likelihood
+        return self._confirmed >= CONFIRMATIONS
+
+
+def remaining_gain(before: float | None, gain: float, log_likelihood: float) -> float:
+    """The estimate, total nats: 0 where the gain is rounding, infinite where gains do not shrink yet."""
+    if abs(gain) <= 8 * np.finfo(float).eps * abs(log_likelihood):
+        return 0.0
+    if before is None or not 0 < gain < before:
+        return math.inf
+    rate = gain / before
+    return gain * rate / (1 - rate)

@@ -1,0 +1,1 @@
+"""What a component is: one file a family, all behind the contract in `base`."""

@@ -1,0 +1,126 @@
+"""Covariance structures: what components share, how many parameters that leaves, and the M-step that keeps it.
+
+A structure is named as in mclust (Banfield & Raftery 1993; Celeux & Govaert 1995): three letters for volume, shape and
+orientation of Σ_k = λ_k D_k A_k D_kᵀ, each Equal, Variable or Identity; `E` and `V` in one dimension. scikit-learn's
+four names are understood too. A new structure is one row of `STRUCTURES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from mixtura.errors import StructureError
+from mixtura.families.factors import DIAGONAL, FULL, SPHERICAL, Form
+from mixtura.validation import Array, nearest_names
+
+Update = Callable[["Structure", Array, Array, Array, Array], tuple[Array, Array]]
+"""(structure, factors, centred scatter, counts, floor) -> (new factors, where the floor acted)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """One constraint on the covariances of all components.
+
+    Attributes
+    ----------
+    name : mclust's letters
+    form : the form of its factors
+    shared : whether all components share one factor
+    covariance_parameters : (n_components, n_features) -> free parameters of the covariances
+    description : in words
+    update : the M-step; scatter is Σ r (z − δ)(z − δ)ᵀ in coordinates whitened by the old factors,
+        one a component, or their sum where `shared`
+    """
+
+    name: str
+    form: Form
+    shared: bool
+    covariance_parameters: Callable[[int, int], int]
+    description: str
+    update: Update
+
+    def m_step(self, factors: Array, scatter: Array, counts: Array, floor: Array) -> tuple[Array, Array]:
+        """New factors, and (m,) where the floor acted."""
+        return self.update(self, factors, scatter, counts, floor)
+
+
+def _own_moments(
+    structure: Structure, factors: Array, scatter: Array, counts: Array, floor: Array
+) -> tuple[Array, Array]:
+    """Σ is the mean scatter in the structure's own form: Σ_k = W_k / N_k, or ΣW_k / ΣN_k where shared.
+
+    In square-root form L ← L · root(scatter / N), so Σ itself is never built (`docs/explanation/numerics.md`).
+    """
+    form = structure.form
+    n = (counts.sum(keepdims=True) if structure.shared else counts) * form.degrees(len(floor))
+    return form.multiply(factors, scatter / n.reshape(-1, *[1] * form.ndim), floor)
+
+
+STRUCTURES: dict[str, Structure] = {
+    s.name: s
+    for s in (
+        Structure("E", SPHERICAL, True, lambda k, d: 1, "equal variances", _own_moments),
+        Structure("V", SPHERICAL, False, lambda k, d: k, "each its own variance", _own_moments),
+        Structure("EII", SPHERICAL, True, lambda k, d: 1, "round, equal size", _own_moments),
+        Structure("VII", SPHERICAL, False, lambda k, d: k, "round, each its own size", _own_moments),
+        Structure("EEI", DIAGONAL, True, lambda k, d: d, "axis-aligned, equal size and shape", _own_moments),
+        Structure(
+            "VVI", DIAGONAL, False, lambda k, d: k * d, "axis-aligned, each its own size and shape", _own_moments
+        ),
+        Structure(
+            "EEE", FULL, True, lambda k, d: d * (d + 1) // 2, "equal size, shape and orientation", _own_moments
+        ),
+        Structure(
+            "VVV",
+            FULL,
+            False,
+            lambda k, d: k * d * (d + 1) // 2,
+            "each its own size, shape and orientation",
+            _own_moments,
+        ),
+    )
+}
+
+ALIASES = {"FULL": "VVV", "TIED": "EEE", "DIAG": "VVI", "SPHERICAL": "VII"}
+"""scikit-learn's names."""
+
+
+def structure_names(n_features: int) -> tuple[str, ...]:
+    """All structures for that many columns, simplest first."""
+    return tuple(name for name in STRUCTURES if (len(name) == 1) == (n_features == 1))
+
+
+def resolve_structure(name: str, n_features: int) -> Structure:
+    """The structure of a name in either vocabulary; in one dimension its volume letter alone counts.
+
+    Raises
+    ------
+    StructureError
+        For an unknown name (the nearest known ones are offered), or E or V with several columns.
+    """
+    canonical = ALIASES.get(str(name).upper(), str(name).upper())
+    if canonical not in STRUCTURES:
+        known = (*STRUCTURES, *(a.lower() for a in ALIASES))
+        raise StructureError(
+            f"unknown structure {name!r}; known are {', '.join(known)}.{nearest_names(str(name), known)}"
+        )
+    if n_features == 1:
+        return STRUCTURES[canonical[0]]
+    if len(canonical) == 1:
+        raise StructureError(
+            f"structure {name!r} is for one column but there are {n_features}; {canonical}II is its round analogue."
+        )
+    return STRUCTURES[canonical]
+
+
+def resolve_structures(names: str | Iterable[str], n_features: int) -> tuple[str, ...]:
+    """A list of structures from `"all"`, one name, a comma-separated text or several names; duplicates once."""
+    if isinstance(names, str):
+        if names.lower() == "all":
+            return structure_names(n_features)
+        names = [part.strip() for part in names.split(",") if part.strip()]
+    resolved = tuple(dict.fromkeys(resolve_structure(name, n_features).name for name in names))
+    if not resolved:
+        raise StructureError("no structure was named; name at least one, or 'all'.")
+    return resolved

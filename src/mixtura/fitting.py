@@ -1,0 +1,453 @@
+"""`fit`: search, fit, report. The main job."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from mixtura.algorithms.climb import Climb, climb, too_small
+from mixtura.algorithms.iteration import Iteration, outward
+from mixtura.algorithms.start import Start, user_start
+from mixtura.errors import CollapseError, ConvergenceWarning, DataError, DegenerateWarning, ParameterError
+from mixtura.families.covariance import resolve_structure, resolve_structures
+from mixtura.mixture import Mixture
+from mixtura.selection import (
+    Candidate,
+    Options,
+    Progress,
+    Search,
+    StartReport,
+    best_of,
+    candidate_table,
+    check_criterion,
+    ranking,
+    search,
+)
+from mixtura.sources import Source, as_source
+from mixtura.sweep import Sweep, evaluate
+from mixtura.tables import Table
+from mixtura.validation import Array, as_count
+
+DEFAULT_COMPONENTS = range(1, 10)
+CERTAINTY_ROWS = 65536
+"""Rows whose responsibilities are looked at together when certainty is summed up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certainty:
+    """How sure the assignment of rows to components is.
+
+    Attributes
+    ----------
+    sizes : (n_components,), rows assigned to each
+    mean_uncertainty : the mean of 1 − max_k p(k | x): the expected share of wrong assignments under the model
+    doubtful : how many rows have an uncertainty above 0.1
+    """
+
+    sizes: Array
+    mean_uncertainty: float
+    doubtful: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What `fit` found.
+
+    Attributes
+    ----------
+    mixture : in data units; components by falling weight, ties by first mean (with a given start: in its order)
+    log_likelihood : of `mixture`, total nats
+    converged : whether the estimated remaining gain fell below tol
+    n_iter : EM iterations of the winning climb
+    remaining_gain : Aitken's estimate of what is still to come, total nats
+    trace : one row an iteration: log_likelihood, lower_bound, next log_likelihood, remaining_gain
+    warnings : what to be careful about, in words
+    table : one row a candidate, in the order of the search
+    starts : how many starts were tried and how many agreed on the optimum
+    criterion : that decided, "bic", "icl" or "aic": smaller is better
+    certainty : sizes of the groups and how sure the assignment is
+    n_samples, total_weight : rows, and the sum of their weights
+    """
+
+    mixture: Mixture[Any]
+    log_likelihood: float
+    converged: bool
+    n_iter: int
+    remaining_gain: float
+    trace: Table = field(repr=False)
+    warnings: list[str]
+    table: Table = field(repr=False)
+    starts: StartReport
+    criterion: str
+    certainty: Certainty
+    n_samples: int
+    total_weight: float
+    candidates: tuple[Candidate, ...] = field(repr=False)
+    chosen: Candidate = field(repr=False)
+
+    @property
+    def bic(self) -> float:
+        """p log n − 2 L; smaller is better."""
+        return self.chosen.bic
+
+    @property
+    def icl(self) -> float:
+        """BIC − 2 Σ w log max_k p(k | x); smaller is better."""
+        return self.chosen.icl
+
+    @property
+    def aic(self) -> float:
+        """2 p − 2 L; smaller is better."""
+        return self.chosen.aic
+
+    @property
+    def runner_up(self) -> Candidate | None:
+        """The second best sound candidate of the search, if there was one."""
+        others = [c for c in ranking(self.candidates, self.criterion) if c is not self.chosen]
+        return others[0] if others else None
+
+    @property
+    def lead(self) -> float:
+        """By how much the criterion is smaller than the runner-up's; infinite without one."""
+        other = self.runner_up
+        return math.inf if other is None else getattr(other, self.criterion) - getattr(self.chosen, self.criterion)
+
+    def summary(self) -> str:
+        """What a person wants to know, as plain text."""
+        from mixtura.report.text import fit_text
+
+        return fit_text(self)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the rows' density by components on a matplotlib axis (one or two columns) and return the axis."""
+        from mixtura.plotting import plot_mixture
+
+        return plot_mixture(self.mixture, ax)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        from mixtura.report.notebook import fit_html
+
+        return fit_html(self)
+
+
+def fit(
+    X: Any,
+    n_components: int | Iterable[int] | None = None,
+    structure: str | Iterable[str] = "all",
+    *,
+    criterion: str = "bic",
+    start: Any = None,
+    n_starts: int = 12,
+    sample_weight: Any = None,
+    columns: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+    tol: float = 1e-8,
+    max_iter: int = 5000,
+    seed: int = 0,
+    on_degenerate: str = "warn",
+    progress: Callable[[Progress], object] | None = None,
+    callback: Callable[[Iteration], object] | None = None,
+    n_threads: int | None = None,
+    engine: str | None = None,
+) -> Fit:
+    """Find the groups in rows of numbers: how many, of which structure, and what they are like.
+
+    Every candidate (structure × n_components) is fitted by EM from several starts; the smallest criterion wins, and the
+    winner is climbed once more with the certificate log-likelihood ≤ bound ≤ next log-likelihood in every iteration.
+
+    Parameters
+    ----------
+    X : (n_samples, n_features) array, data frame, or path of a CSV or Parquet file
+    n_components : a number or several; 1 to 9 where not given (at most the number of rows)
+    structure : "all", a name, several, or a text like "VVV,EEE" (see `Gaussian`)
+    criterion : "bic" (default), "icl" or "aic": smaller is better
+    start : optional. A mixture, labels (n_samples,) from 0, or responsibilities (n_samples, n_components), instead of
+        mixtura's own starts; components then keep its order. Needs one n_components and one structure.
+    n_starts : starts tried for each candidate; equal partitions are tried once
+    sample_weight : (n_samples,), optional; weight 2 counts a row twice, also in the criteria
+    columns, names : names of the columns and of the components, optional
+    tol : nats per row: EM stops where Aitken's estimate of the remaining gain lies below it three times running
+    max_iter : EM iterations at most
+    seed : of every random choice; equal seeds give equal bits
+    on_degenerate : "warn" or "raise" where no candidate is sound
+    progress : called with a `Progress` after every candidate
+    callback : called with every `Iteration` of the winner's climb
+    n_threads : None is the machine's cores. Results do not depend on it.
+    engine : "native", "reference" or None for the fastest that serves
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    DataError
+        NaN or infinite cells, text, a constant column, fewer rows than components: named by row and column.
+    ParameterError, ShapeError, StructureError
+        Options that make no sense.
+    CollapseError
+        With on_degenerate="raise", where every start of every candidate ended in a degenerate component.
+
+    Examples
+    --------
+    >>> import mixtura as mx
+    >>> X = [[-1.0], [-0.8], [-1.1], [-0.9], [4.0], [4.2], [3.9], [4.1]]
+    >>> found = mx.fit(X, n_components=[1, 2], structure="E")
+    >>> found.mixture.n_components, found.starts.agreed == found.starts.tried
+    (2, True)
+    """
+    source = open_source(X, sample_weight, columns)
+    check_columns(source)
+    criterion = check_criterion(criterion)
+    if on_degenerate not in ("warn", "raise"):
+        raise ParameterError(f"on_degenerate is {on_degenerate!r}; expected 'warn' or 'raise'.")
+    options = Options(as_count(n_starts, "n_starts"), _positive(tol, "tol"), as_count(max_iter, "max_iter"), as_count(seed, "seed", 0))
+    sweep = Sweep(source, n_threads, engine)
+    structures = resolve_structures(structure, source.n_features)
+    if start is not None:
+        candidates, complete = [_given(sweep, start, n_components, structures, options, callback)], True
+        chosen = candidates[0]
+        order = None
+    else:
+        numbers = component_numbers(n_components, source.n_samples)
+        pairs = [(s, k) for k in numbers for s in structures]
+        candidates, complete = search(Search(sweep, options), pairs, len(pairs), criterion, progress)
+        best = best_of(candidates, criterion) or max(candidates, key=lambda c: c.log_likelihood)
+        chosen = _retraced(sweep, best, options, callback)
+        candidates = [chosen if c is best else c for c in candidates]
+        order = component_order(chosen.mixture)
+    return _result(sweep, candidates, chosen, order, criterion, complete, names, on_degenerate)
+
+
+def open_source(X: Any, sample_weight: Any, columns: Sequence[str] | None) -> Source:
+    """The rows of a fit; `columns` choose among a file's columns, and name those of an array."""
+    if isinstance(X, (str, os.PathLike)) and columns is not None:
+        from mixtura.sources.files import read_file
+
+        return read_file(X, columns, sample_weight)
+    source = as_source(X, sample_weight)
+    if columns is None:
+        return source
+    from mixtura.sources import ArraySource
+
+    if not isinstance(source, ArraySource):
+        raise ParameterError("columns can be named for arrays, data frames and files.")
+    return ArraySource.checked(source.X, source.sample_weight, columns)
+
+
+def check_columns(source: Source) -> None:
+    """Refuse constant columns: no Gaussian has a variance of zero."""
+    lowest = highest = None
+    for chunk in source.chunks():
+        low, high = chunk.rows.min(axis=0), chunk.rows.max(axis=0)
+        lowest = low if lowest is None else np.minimum(lowest, low)
+        highest = high if highest is None else np.maximum(highest, high)
+    assert lowest is not None
+    constant = np.flatnonzero(lowest == highest)
+    if len(constant):
+        j = int(constant[0])
+        if source.n_samples == 1:
+            raise DataError("X has one row; a spread needs at least two different rows.")
+        raise DataError(
+            f"{_quoted(source, j)} is constant: {lowest[j]} in all {source.n_samples} rows. It says nothing about groups and has no "
+            "variance; leave it out."
+        )
+
+
+def component_numbers(n_components: int | Iterable[int] | None, n_samples: int) -> list[int]:
+    """The numbers of components to try, each once; more than there are rows is refused where it was asked for."""
+    if n_components is None:
+        return [k for k in DEFAULT_COMPONENTS if k <= n_samples]
+    given = [n_components] if isinstance(n_components, (int, np.integer)) else list(n_components)
+    numbers = list(dict.fromkeys(as_count(k, "n_components") for k in given))
+    if not numbers:
+        raise ParameterError("n_components is empty; expected at least one number.")
+    if max(numbers) > n_samples:
+        raise DataError(f"n_components is {max(numbers)} but there are {n_samples} rows; expected at least one row a component.")
+    return numbers
+
+
+def component_order(mixture: Mixture[Any]) -> list[int]:
+    """Largest weight first, ties by the first mean, then the next."""
+    keys = [tuple(row) for row in mixture.components.component_means]
+    return sorted(range(mixture.n_components), key=lambda k: (-mixture.weights[k], keys[k]))
+
+
+def _positive(value: float, name: str) -> float:
+    if not (isinstance(value, (int, float, np.floating)) and value > 0):
+        raise ParameterError(f"{name} is {value!r}; expected a positive number.")
+    return float(value)
+
+
+def _quoted(source: Source, j: int) -> str:
+    return f"column {source.columns[j]!r}" if source.columns else f"column {j}"
+
+
+def _given(
+    sweep: Sweep,
+    start: Any,
+    n_components: int | Iterable[int] | None,
+    structures: tuple[str, ...],
+    options: Options,
+    callback: Callable[[Iteration], object] | None,
+) -> Candidate:
+    """The candidate that a caller's start leads to."""
+    if isinstance(start, Mixture) and len(structures) > 1:
+        structures = (start.structure,)
+    if len(structures) > 1 or not (n_components is None or isinstance(n_components, (int, np.integer))):
+        raise ParameterError("a start needs one structure and one n_components; name them, for instance structure='VVV'.")
+    constraint = resolve_structure(structures[0], sweep.source.n_features)
+    wanted = None if n_components is None else as_count(n_components, "n_components")
+    first = user_start(start, sweep.source, constraint, wanted)
+    end = climb(sweep, first.mixture, options.tol, options.max_iter, callback)
+    report = StartReport(1, 1, 0, math.inf, first.method, sweep.source.n_samples)
+    return Candidate(
+        constraint.name, end.mixture.n_components, end, first, report, sweep.source.total_weight, _trouble(sweep, end)
+    )
+
+
+def _retraced(
+    sweep: Sweep, best: Candidate, options: Options, callback: Callable[[Iteration], object] | None
+) -> Candidate:
+    """The winner climbed once more, with trace and certificate; its better end is kept."""
+    if best.climb.trace and callback is None:
+        return replace(best, trouble=_trouble(sweep, best.climb))
+    end = climb(sweep, best.start.mixture, options.tol, options.max_iter, callback)
+    return replace(best, climb=end, trouble=_trouble(sweep, end))
+
+
+def _trouble(sweep: Sweep, end: Climb) -> str:
+    """What is wrong with the final mixture: which components, which directions, which rows, what to do."""
+    if end.emptied:
+        return (
+            f"component {end.emptied[0]} lost all its rows in iteration {end.failed_at}; its mean and covariance mean "
+            "nothing. Ask for fewer components."
+        )
+    small = too_small(end.mixture, end.counts)
+    if not (end.collapsed or small):
+        return ""
+    k = (end.collapsed or small)[0]
+    rows = _rows_of(sweep.source, end.mixture, k)
+    if end.collapsed:
+        what = f"component {k} collapsed in iteration {end.failed_at}: its spread along {_direction(sweep.source, end.mixture, k)} shrank to the resolution of the data"
+    else:
+        what = f"component {k} holds {end.counts[k]:.3g} rows, too few for a covariance of its own"
+    return (
+        f"{what} (rows {rows}). The likelihood is unbounded there and its value means nothing. Ask for fewer components, or a "
+        "structure that shares covariances, such as EEE."
+    )
+
+
+def _rows_of(source: Source, inner: Mixture[Any], k: int, at_most: int = 5) -> str:
+    """The first rows that belong to a component."""
+    resp = evaluate(source, outward(inner, source.coordinates), "responsibilities")
+    rows = np.flatnonzero(resp[:, k] > 0.5)
+    shown = ", ".join(map(str, rows[:at_most].tolist()))
+    return f"{shown}, … {len(rows)} in all" if len(rows) > at_most else shown or "none"
+
+
+def _direction(source: Source, inner: Mixture[Any], k: int) -> str:
+    """The column that weighs most in the direction of smallest spread."""
+    resolution = source.resolution / source.coordinates.scale
+    covariance = inner.components.component_covariances[k] / np.outer(resolution, resolution)
+    vector = np.linalg.eigh(covariance)[1][:, 0]
+    return _quoted(source, int(np.argmax(np.abs(vector))))
+
+
+def _certainty(source: Source, mixture: Mixture[Any]) -> Certainty:
+    """Hard sizes and uncertainties, in pieces, so that no (n_samples, n_components) array is held."""
+    sizes, uncertain, doubtful = np.zeros(mixture.n_components), 0.0, 0
+    from mixtura.sources import ArraySource
+
+    for chunk in source.chunks():
+        for start in range(0, len(chunk.rows), CERTAINTY_ROWS):
+            resp = evaluate(ArraySource(chunk.rows[start : start + CERTAINTY_ROWS]), mixture, "responsibilities")
+            labels = resp.argmax(axis=1)
+            top = np.take_along_axis(resp, labels[:, None], axis=1)[:, 0]
+            weights = np.ones(len(resp)) if chunk.weights is None else chunk.weights[start : start + CERTAINTY_ROWS]
+            sizes += np.bincount(labels, weights, minlength=mixture.n_components)
+            uncertain += float(weights @ (1 - top))
+            doubtful += int(np.count_nonzero((1 - top > 0.1) & (weights > 0)))
+    return Certainty(sizes, uncertain / source.total_weight, doubtful)
+
+
+def _result(
+    sweep: Sweep,
+    candidates: list[Candidate],
+    chosen: Candidate,
+    order: list[int] | None,
+    criterion: str,
+    complete: bool,
+    names: Sequence[str] | None,
+    on_degenerate: str,
+) -> Fit:
+    source = sweep.source
+    mixture = outward(chosen.mixture, source.coordinates)
+    if order is not None:
+        mixture = mixture.take(order)
+    mixture = mixture.with_names(names, source.columns or mixture.columns)
+    if chosen.trouble and on_degenerate == "raise":
+        raise CollapseError(f"no start of any candidate is sound: {chosen.trouble}")
+    notes = _warn(candidates, chosen, complete)
+    climb = chosen.climb
+    return Fit(
+        mixture,
+        climb.log_likelihood,
+        climb.converged,
+        climb.n_iter,
+        climb.remaining,
+        trace_table(climb),
+        notes,
+        candidate_table(candidates),
+        chosen.starts,
+        criterion,
+        _certainty(source, mixture),
+        source.n_samples,
+        source.total_weight,
+        tuple(candidates),
+        chosen,
+    )
+
+
+def _warn(candidates: list[Candidate], chosen: Candidate, complete: bool) -> list[str]:
+    """Say what to be careful about: as Python warnings, and as a list for the report."""
+    notes = []
+    if chosen.trouble:
+        notes.append(chosen.trouble)
+        warnings.warn(chosen.trouble, DegenerateWarning, stacklevel=4)
+    if not chosen.climb.converged:
+        text = (
+            f"EM stopped after {chosen.climb.n_iter} iterations (max_iter) with an estimated {chosen.climb.remaining:.3g} "
+            "nats still to gain; raise max_iter, or tol if that is near enough."
+        )
+        notes.append(text)
+        warnings.warn(text, ConvergenceWarning, stacklevel=4)
+    if not complete:
+        notes.append(f"the search was interrupted after {len(candidates)} candidates; the best of these is shown.")
+    degenerate = [c.label for c in candidates if c.trouble and c is not chosen]
+    if degenerate:
+        notes.append(f"left out because every start ended degenerate: {' '.join(degenerate)} (see the table).")
+    return notes
+
+
+def trace_table(climb: Climb) -> Table:
+    """One row an iteration: the certificate's three numbers in order, and what was still to come."""
+    before = [row[0] for row in climb.trace]
+    return Table(
+        {
+            "iteration": list(range(1, len(before) + 1)),
+            "log_likelihood": before,
+            "lower_bound": [row[1] for row in climb.trace],
+            "next_log_likelihood": [*before[1:], climb.log_likelihood][: len(before)],
+            "remaining_gain": [row[2] for row in climb.trace],
+        }
+    )

@@ -1,0 +1,414 @@
+"""`Mixture`: everything that can be asked of a mixture."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Self, TypeVar
+
+import numpy as np
+
+from mixtura.errors import ParameterError, ShapeError
+from mixtura.families.base import Family
+from mixtura.families.gaussian import Gaussian
+from mixtura.sources import as_source
+from mixtura.validation import Array, Labels, as_array, as_count, as_weights, as_responsibilities, frozen
+
+F_co = TypeVar("F_co", bound=Family, covariant=True)
+
+
+class Mixture(Generic[F_co]):
+    """A mixture: weights and components, an immutable value.
+
+    p(x) = Σ_k π_k p(x | k)
+
+    Parameters
+    ----------
+    weights : (n_components,), mixing proportions π, non-negative, summing to 1
+    components : Gaussian (or another family)
+    names : n_components texts, optional. Names of the components; they travel along.
+    columns : n_features texts, optional. Names of the columns; they travel along.
+
+    Raises
+    ------
+    ShapeError, ParameterError
+        Where weights, components and names do not fit, or the weights are not proportions.
+
+    Examples
+    --------
+    >>> import mixtura as mx
+    >>> theta0 = mx.Mixture([0.5, 0.5], mx.Gaussian(means=[6, 7], covariances=[1, 4]))
+    >>> round(theta0.log_likelihood([-1, 0, 4, 5, 6]), 4)
+    -24.5125
+    >>> theta0.predict([-1, 0, 4, 5, 6])
+    array([1, 1, 1, 0, 0])
+    """
+
+    __slots__ = ("_columns", "_components", "_names", "_weights")
+    _weights: Array
+    _components: F_co
+    _names: tuple[str, ...] | None
+    _columns: tuple[str, ...] | None
+
+    def __init__(
+        self,
+        weights: Any,
+        components: F_co,
+        names: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        if not isinstance(components, Family):
+            raise ParameterError(f"components is {components!r}; expected a family, such as mixtura.Gaussian(means, covariances).")
+        self._components = components
+        self._weights = as_weights(weights, components.n_components)
+        self._names = _labels(names, "names", components.n_components)
+        self._columns = _labels(columns, "columns", components.n_features)
+
+    @classmethod
+    def trusted(cls, weights: Array, components: F_co, like: Mixture[Any] | None = None) -> Mixture[F_co]:
+        """A mixture of checked parts, with the names of another: the way of EM's inner loop."""
+        self = cls.__new__(cls)
+        self._weights, self._components = weights, components
+        self._names, self._columns = (like._names, like._columns) if like is not None else (None, None)
+        return self
+
+    @classmethod
+    def from_responsibilities(
+        cls, X: Any, resp: Any, structure: str = "VVV", sample_weight: Any = None
+    ) -> Mixture[Gaussian]:
+        """The M-step alone: the Gaussian mixture that maximises the bound for given responsibilities.
+
+        π_k = N_k / N, μ_k = Σ r x / N_k, and covariances from the scatter Σ r (x − μ_k)(x − μ_k)ᵀ by the structure.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features)
+        resp : (n_samples, n_components), rows sum to one; or (n_samples,) labels counted from 0
+        structure : see `Gaussian`
+        sample_weight : (n_samples,), optional
+
+        Examples
+        --------
+        >>> Mixture.from_responsibilities([0.0, 2.0, 10.0, 14.0], [0, 0, 1, 1]).components.means.ravel()
+        array([ 1., 12.])
+        """
+        from mixtura.algorithms.start import from_responsibilities
+
+        source = as_source(X, sample_weight)
+        inner = from_responsibilities(source, as_responsibilities(resp, source.n_samples), structure).mixture
+        return cls.trusted(inner.weights, source.coordinates.outward(inner.components)).with_names(None, source.columns)
+
+    # What it is made of
+
+    @property
+    def weights(self) -> Array:
+        """(n_components,): mixing proportions."""
+        return self._weights
+
+    @property
+    def components(self) -> F_co:
+        """The components, of one family."""
+        return self._components
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Names of the components, where they have any."""
+        return self._names
+
+    @property
+    def columns(self) -> tuple[str, ...] | None:
+        """Names of the columns, where they have any."""
+        return self._columns
+
+    @property
+    def n_components(self) -> int:
+        return self._components.n_components
+
+    @property
+    def n_features(self) -> int:
+        return self._components.n_features
+
+    @property
+    def structure(self) -> str:
+        """The structure of the components."""
+        return self._components.structure
+
+    @property
+    def n_parameters(self) -> int:
+        """Free parameters: those of the components and n_components − 1 proportions."""
+        return self.n_components - 1 + self._components.n_parameters
+
+    @property
+    def log_weights(self) -> Array:
+        """(n_components,), nats; −inf for a weight of zero."""
+        with np.errstate(divide="ignore"):
+            return np.log(self._weights)
+
+    @property
+    def mean(self) -> Array:
+        """(n_features,): E[x] = Σ π_k μ_k, data units."""
+        mean: Array = self._weights @ self._components.component_means
+        return mean
+
+    @property
+    def covariance(self) -> Array:
+        """(n_features, n_features): Σ π_k (Σ_k + (μ_k − μ)(μ_k − μ)ᵀ), data units²."""
+        off = self._components.component_means - self.mean
+        within = np.einsum("k,kij->ij", self._weights, self._components.component_covariances)
+        covariance: Array = within + (self._weights[:, None] * off).T @ off
+        return covariance
+
+    def component_name(self, k: int) -> str:
+        """The name of component k, or its number."""
+        return self._names[k] if self._names else str(k)
+
+    def column_name(self, j: int) -> str:
+        """The name of column j, or `x` and its number."""
+        if self._columns:
+            return self._columns[j]
+        return "x" if self.n_features == 1 else f"x{j}"
+
+    def with_names(self, names: Sequence[str] | None = None, columns: Sequence[str] | None = None) -> Self:
+        """The same mixture with names for components, columns or both."""
+        new = type(self).trusted(self._weights, self._components, like=self)
+        if names is not None:
+            new._names = _labels(names, "names", self.n_components)
+        if columns is not None:
+            new._columns = _labels(columns, "columns", self.n_features)
+        return new  # type: ignore[return-value]  # trusted() is of this very class
+
+    def take(self, order: Sequence[int]) -> Mixture[F_co]:
+        """The components in another order; weights are divided by their sum if some are left out."""
+        index = list(order)
+        weights = self._weights[index]
+        new = Mixture.trusted(frozen(weights / weights.sum() if len(index) < self.n_components else weights),
+                              self._components.take(index), like=self)
+        new._names = tuple(self._names[k] for k in index) if self._names else None
+        return new
+
+    # What it says of rows
+
+    def component_log_prob(self, X: Any) -> Array:
+        """(n_samples, n_components): log p(x | k), nats."""
+        return self._evaluate(X, "component_log_prob")
+
+    def log_prob(self, X: Any) -> Array:
+        """(n_samples,): log p(x) = log Σ_k π_k p(x | k), nats."""
+        return self._evaluate(X, "log_prob")
+
+    def responsibilities(self, X: Any) -> Array:
+        """(n_samples, n_components): p(k | x) = π_k p(x | k) / p(x), the E-step; rows sum to 1."""
+        return self._evaluate(X, "responsibilities")
+
+    def predict(self, X: Any) -> Labels:
+        """(n_samples,): the component of largest responsibility, counted from 0; the first of equals."""
+        return self._evaluate(X, "responsibilities").argmax(axis=1)
+
+    def uncertainty(self, X: Any) -> Array:
+        """(n_samples,): 1 − max_k p(k | x), from 0 (certain) to 1 − 1/n_components.
+
+        Computed as the sum of the other responsibilities, so that 1e-20 is not rounded to 0.
+        """
+        resp = self._evaluate(X, "responsibilities")
+        np.put_along_axis(resp, resp.argmax(axis=1)[:, None], 0.0, axis=1)
+        uncertainty: Array = resp.sum(axis=1)
+        return uncertainty
+
+    def log_likelihood(self, X: Any, sample_weight: Any = None) -> float:
+        """Σ_i w_i log p(x_i), total nats."""
+        return self._statistics(X, sample_weight).log_likelihood
+
+    def lower_bound(self, X: Any, resp: Any, sample_weight: Any = None) -> float:
+        """Jensen's bound Σ_i w_i Σ_k r_ik (log π_k p(x_i | k) − log r_ik), total nats.
+
+        It never exceeds `log_likelihood(X)` and equals it where `resp` are this mixture's own responsibilities.
+        """
+        source = as_source(X, sample_weight)
+        r = as_responsibilities(resp, source.n_samples)
+        if r.shape[1] != self.n_components:
+            raise ShapeError(f"resp has shape {r.shape} but there are {self.n_components} components.")
+        joint = self.component_log_prob(X) + self.log_weights
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(r > 0, r * (joint - np.log(r)), 0.0)
+        weights = np.ones(len(r)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        return float(weights @ terms.sum(axis=1))
+
+    # Criteria: smaller is better, everywhere
+
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """p log n − 2 L (Schwarz 1978), with n = Σ w; smaller is better. mclust prints the negative."""
+        statistics = self._statistics(X, sample_weight)
+        return self.n_parameters * math.log(statistics.total_weight) - 2 * statistics.log_likelihood
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """2 p − 2 L (Akaike 1974); smaller is better."""
+        return 2 * self.n_parameters - 2 * self._statistics(X, sample_weight).log_likelihood
+
+    def icl(self, X: Any, sample_weight: Any = None) -> float:
+        """BIC − 2 Σ w log max_k p(k | x) (Biernacki, Celeux & Govaert 2000); smaller is better."""
+        statistics = self._statistics(X, sample_weight)
+        penalty = self.n_parameters * math.log(statistics.total_weight)
+        return penalty - 2 * (statistics.log_likelihood + statistics.log_max_resp)
+
+    # Other mixtures, and rows
+
+    def sample(self, n_samples: int, rng: np.random.Generator | int | None = None) -> tuple[Array, Labels]:
+        """Draws from the mixture.
+
+        Parameters
+        ----------
+        n_samples : at least 1
+        rng : a NumPy generator, a seed, or None for fresh entropy
+
+        Returns
+        -------
+        X : (n_samples, n_features), in random order
+        labels : (n_samples,), the component each row came from
+        """
+        generator = np.random.default_rng(rng)
+        labels = generator.choice(self.n_components, size=as_count(n_samples, "n_samples"), p=self._weights)
+        return self._components.sample(labels, generator), labels
+
+    def marginal(self, columns: Sequence[int | str]) -> Mixture[F_co]:
+        """The mixture of some columns, by number or name, in that order."""
+        index = self._column_numbers(columns)
+        new = Mixture.trusted(self._weights, self._components.marginal(index), like=self)
+        new._columns = tuple(self._columns[j] for j in index) if self._columns else None
+        return new
+
+    def condition(self, given: Mapping[int | str, float]) -> Mixture[F_co]:
+        """The mixture of the other columns where some have known values: again a mixture.
+
+        Weights become π_k p(values | k) / Σ_j π_j p(values | j); `.mean` and `.covariance` of the result are the regression
+        of the other columns on the known ones at these values (`conditional_moments` gives them for many rows).
+
+        Parameters
+        ----------
+        given : {column number or name: value in data units}; at least one column must be left
+
+        Examples
+        --------
+        >>> import mixtura as mx
+        >>> both = mx.Mixture([1.0], mx.Gaussian([[0, 0]], [[[1, 0.5], [0.5, 1]]]))
+        >>> both.condition({0: 2.0}).mean
+        array([1.])
+        """
+        index, rest = self._split_columns(list(given))
+        values = as_array([given[c] for c in given], "given")
+        weights = self.marginal(index).responsibilities(values[None, :])[0]
+        new = Mixture.trusted(frozen(weights), self._components.condition(index, values), like=self)
+        new._columns = tuple(self._columns[j] for j in rest) if self._columns else None
+        return new
+
+    def conditional_moments(self: Mixture[Gaussian], X: Any, given: Sequence[int | str]) -> tuple[Array, Array]:
+        """Gaussian mixture regression: mean and covariance of the other columns, for many rows of known ones.
+
+        m(x) = Σ_k p(k | x) m_k(x),  C(x) = Σ_k p(k | x) (C_k + (m_k(x) − m(x))(m_k(x) − m(x))ᵀ)
+
+        Parameters
+        ----------
+        X : (n_samples, len(given)), values of the known columns, data units
+        given : the known columns, by number or name, in the order of X's columns
+
+        Returns
+        -------
+        mean : (n_samples, n_rest), data units
+        covariance : (n_samples, n_rest, n_rest), data units²
+        """
+        index, rest = self._split_columns(list(given))
+        source = as_source(X)
+        if source.n_features != len(index):
+            raise ShapeError(f"X has {source.n_features} columns but {len(index)} are given; expected as many.")
+        rows = np.concatenate([np.asarray(chunk.rows, dtype=np.float64) for chunk in source.chunks()])
+        resp = self.marginal(index).responsibilities(rows)
+        means = self._components.conditional_means(index, rows)
+        mean = np.einsum("nk,nkr->nr", resp, means)
+        off = means - mean[:, None, :]
+        within = np.einsum("nk,krs->nrs", resp, self._components.conditional_covariances(index))
+        assert mean.shape[1] == len(rest)
+        return mean, within + np.einsum("nk,nkr,nks->nrs", resp, off, off)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the mixture to a JSON file, whole or not at all; every number keeps its last bit."""
+        from mixtura.persistence import save_mixture
+
+        save_mixture(self, path)
+
+    # Habits of a value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mixture):
+            return NotImplemented
+        return (
+            np.array_equal(self._weights, other._weights)
+            and self._components == other._components
+            and self._names == other._names
+            and self._columns == other._columns
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # a value with arrays: equal, but not a key
+
+    def __repr__(self) -> str:
+        from mixtura.report.text import mixture_text
+
+        return mixture_text(self)
+
+    def _repr_html_(self) -> str:
+        from mixtura.report.notebook import mixture_html
+
+        return mixture_html(self)
+
+    def _column_numbers(self, columns: Sequence[int | str]) -> list[int]:
+        numbers = []
+        for column in columns:
+            if isinstance(column, str):
+                if column not in (self._columns or ()):
+                    raise ParameterError(f"there is no column {column!r}; the columns are {self._columns or 'unnamed'}.")
+                numbers.append((self._columns or ()).index(column))
+            elif 0 <= column < self.n_features:
+                numbers.append(int(column))
+            else:
+                raise ParameterError(f"column {column!r} does not exist; expected 0 to {self.n_features - 1}.")
+        if not numbers or len(set(numbers)) < len(numbers):
+            raise ParameterError(f"columns {list(columns)!r}: expected at least one, each once.")
+        return numbers
+
+    def _split_columns(self, given: Sequence[int | str]) -> tuple[list[int], list[int]]:
+        index = self._column_numbers(given)
+        rest = [j for j in range(self.n_features) if j not in index]
+        if not rest:
+            raise ParameterError("all columns are given; expected at least one to be left.")
+        return index, rest
+
+    def _checked(self, X: Any, sample_weight: Any = None) -> Any:
+        source = as_source(X, sample_weight)
+        if source.n_features != self.n_features:
+            flat = source.n_features == 1 and source.n_samples == self.n_features
+            hint = " One row is written [[…]]." if flat else ""
+            raise ShapeError(f"X has {source.n_features} columns but the mixture has {self.n_features}; expected as many.{hint}")
+        return source
+
+    def _evaluate(self, X: Any, what: str) -> Any:
+        from mixtura.sweep import evaluate
+
+        return evaluate(self._checked(X), self, what)
+
+    def _statistics(self, X: Any, sample_weight: Any) -> Any:
+        from mixtura.sweep import Sweep
+
+        source = self._checked(X, sample_weight)
+        inner = Mixture.trusted(self._weights, source.coordinates.inward(self._components))
+        return Sweep(source).log_likelihood_of(inner)
+
+
+def _labels(values: Sequence[str] | None, what: str, n: int) -> tuple[str, ...] | None:
+    if values is None:
+        return None
+    labels = tuple(str(v) for v in values)
+    if len(labels) != n or len(set(labels)) < n:
+        raise ShapeError(f"{what} is {list(labels)}; expected {n} different texts.")
+    return labels
+
+
+

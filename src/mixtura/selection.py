@@ -1,0 +1,292 @@
+"""The search over structures and numbers of components, and the criteria that decide it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mixtura.algorithms.climb import Climb, climb_all, too_small
+from mixtura.algorithms.compiled import climb_compiled
+from mixtura.algorithms.compiled import serves as core_serves
+from mixtura.algorithms.iteration import inner_floor
+from mixtura.algorithms.start import Grouping, Partitions, Start, one_hot
+from mixtura.errors import ParameterError
+from mixtura.families.covariance import resolve_structure
+from mixtura.mixture import Mixture
+from mixtura.sources import Source
+from mixtura.sweep import Sweep
+from mixtura.tables import Table
+
+CRITERIA = ("bic", "icl", "aic")
+AGREEMENT = 1e-3
+"""Starts whose log-likelihoods differ by less (total nats) agree on an optimum; so wide that the tolerance can't split them."""
+
+SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER = 5000, 50
+"""Starts are tried on this many rows at least, and this many times n_components · n_features."""
+
+FINALISTS = 2
+"""Distinct optima of the sample that are climbed on all rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartReport:
+    """What was tried for one candidate.
+
+    Attributes
+    ----------
+    tried : starts climbed
+    agreed : how many ended at the best optimum, within `AGREEMENT`
+    failed : how many ended with a collapsed, emptied or too small component
+    gap : log-likelihood of the best minus that of the second best optimum, total nats; infinite if there is none
+    method : of the start that won
+    n_rows : rows that the starts were climbed on; all of them, or a sample
+    """
+
+    tried: int
+    agreed: int
+    failed: int
+    gap: float
+    method: str
+    n_rows: int
+
+    def __str__(self) -> str:
+        if self.tried == 1:
+            return f"1 start ({self.method})"
+        gap = "" if math.isinf(self.gap) else f"; the second best optimum lies {self.gap:.4g} nats below"
+        failed = f"; {self.failed} ended degenerate" if self.failed else ""
+        return f"{self.agreed} of {self.tried} starts agreed (best: {self.method}){gap}{failed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One structure with one number of components, at the best optimum found."""
+
+    structure: str
+    n_components: int
+    climb: Climb
+    start: Start
+    starts: StartReport
+    total_weight: float
+    trouble: str
+    """Why the candidate is not sound, in words; empty where it is."""
+
+    @property
+    def mixture(self) -> Mixture[Any]:
+        return self.climb.mixture
+
+    @property
+    def log_likelihood(self) -> float:
+        return self.climb.log_likelihood
+
+    @property
+    def n_parameters(self) -> int:
+        return self.mixture.n_parameters
+
+    @property
+    def bic(self) -> float:
+        return self.n_parameters * math.log(self.total_weight) - 2 * self.log_likelihood
+
+    @property
+    def aic(self) -> float:
+        return 2 * self.n_parameters - 2 * self.log_likelihood
+
+    @property
+    def icl(self) -> float:
+        return self.bic - 2 * self.climb.log_max_resp
+
+    @property
+    def label(self) -> str:
+        """`EEE,3`."""
+        return f"{self.structure},{self.n_components}"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a search stands: handed to the `progress` hook after every candidate."""
+
+    done: int
+    total: int
+    candidate: Candidate
+    best: Candidate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How each candidate is fitted."""
+
+    n_starts: int
+    tol: float
+    max_iter: int
+    seed: int
+
+
+def climbs(sweep: Sweep, starts: Sequence[Start], tol: float, max_iter: int) -> list[Climb]:
+    """EM from each start, given up where a component collapses; compiled where the core can."""
+    mixtures = [s.mixture for s in starts]
+    if core_serves(sweep, mixtures):
+        return climb_compiled(sweep, mixtures, tol, max_iter)
+    return climb_all(sweep, mixtures, tol, max_iter)
+
+
+class Search:
+    """Fits candidates one after the other; partitions of the rows are shared by all structures.
+
+    Parameters
+    ----------
+    sweep : over all rows
+    options : Options
+    """
+
+    def __init__(self, sweep: Sweep, options: Options) -> None:
+        self.sweep = sweep
+        self.options = options
+        self._groupings: dict[int, list[tuple[str, Grouping]]] = {}
+        self._samples: dict[int, tuple[Sweep, Partitions]] = {}
+
+    def candidate(self, structure: str, n_components: int) -> Candidate:
+        """The best optimum that the starts of one candidate lead to."""
+        sample, starts = self._starts(structure, n_components)
+        options = self.options
+        found = climbs(sample, starts, options.tol, options.max_iter)
+        order = sorted(range(len(starts)), key=lambda i: (bool(self._trouble(found[i])), -found[i].log_likelihood, i))
+        best = order[0]
+        report = self._report(found, starts, best, sample.source.n_samples)
+        climb, start = found[best], starts[best]
+        if sample is not self.sweep:
+            climb, start = self._on_all_rows(found, order, starts)
+        trouble = self._trouble(climb)
+        return Candidate(structure, n_components, climb, start, report, self.sweep.source.total_weight, trouble)
+
+    def _starts(self, structure: str, n_components: int) -> tuple[Sweep, list[Start]]:
+        sample, partitions = self._sample(n_components)
+        if n_components not in self._groupings:
+            rng = np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=(n_components,)))
+            self._groupings[n_components] = [
+                (method, Grouping.of(sample.source, one_hot(labels, n_components)).shrunk())
+                for method, labels in partitions.draw(n_components, self.options.n_starts, rng)
+            ]
+        constraint = resolve_structure(structure, self.sweep.source.n_features)
+        floor = inner_floor(sample.source)
+        return sample, [g.mixture(constraint, floor, method) for method, g in self._groupings[n_components]]
+
+    def _sample(self, n_components: int) -> tuple[Sweep, Partitions]:
+        """All rows where they are few, else a seeded sample that grows with the number of parameters."""
+        source = self.sweep.source
+        wanted = max(SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER * n_components * source.n_features)
+        size = min(wanted, source.n_samples)
+        if size not in self._samples:
+            rng = np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=(0, size)))
+            sample = source.sample(size, rng)
+            sweep = self.sweep if sample is source else Sweep(sample, self.sweep.n_threads, self.sweep.engine)
+            chunks = [(sample.coordinates.rows_inward(c.rows), c.weights) for c in sample.chunks()]
+            rows = np.concatenate([rows for rows, _ in chunks])
+            weights = None if chunks[0][1] is None else np.concatenate([w for _, w in chunks if w is not None])
+            self._samples[size] = sweep, Partitions(rows, weights)
+        return self._samples[size]
+
+    def _trouble(self, climb: Climb) -> str:
+        """Why a climb's result is not to be trusted, or nothing."""
+        if climb.emptied:
+            return f"a component lost all its rows in iteration {climb.failed_at}"
+        if climb.collapsed:
+            return f"a component collapsed in iteration {climb.failed_at}"
+        if not math.isfinite(climb.log_likelihood):
+            return "the log-likelihood is not finite"
+        small = too_small(climb.mixture, climb.counts)
+        return f"component {small[0]} holds too few rows for a covariance of its own" if small else ""
+
+    def _report(self, found: list[Climb], starts: list[Start], best: int, n_rows: int) -> StartReport:
+        top = found[best].log_likelihood
+        sound = [c.log_likelihood for c in found if not self._trouble(c)]
+        agreed = sum(abs(top - value) <= AGREEMENT for value in sound)
+        below = [top - value for value in sound if top - value > AGREEMENT]
+        gap = min(below, default=math.inf)
+        return StartReport(len(found), agreed, len(found) - len(sound), gap, starts[best].method, n_rows)
+
+    def _on_all_rows(self, found: list[Climb], order: list[int], starts: list[Start]) -> tuple[Climb, Start]:
+        """The best distinct optima of the sample, climbed on all rows together; the best of them."""
+        finalists: list[int] = []
+        for i in order:
+            apart = all(abs(found[i].log_likelihood - found[j].log_likelihood) > AGREEMENT for j in finalists)
+            if len(finalists) < FINALISTS and (not finalists or (apart and not self._trouble(found[i]))):
+                finalists.append(i)
+        inner = [self._between_coordinates(found[i].mixture) for i in finalists]
+        ends = climb_all(self.sweep, inner, self.options.tol, self.options.max_iter)
+        top = min(range(len(ends)), key=lambda i: (bool(self._trouble(ends[i])), -ends[i].log_likelihood, i))
+        return ends[top], Start(inner[top], starts[finalists[top]].method)
+
+    def _between_coordinates(self, mixture: Mixture[Any]) -> Mixture[Any]:
+        """From the inner coordinates of the sample to those of all rows."""
+        sample = self._sample(mixture.n_components)[0].source.coordinates
+        outer = sample.outward(mixture.components)
+        return Mixture.trusted(mixture.weights, self.sweep.source.coordinates.inward(outer), like=mixture)
+
+
+def search(
+    engine: Search,
+    pairs: Iterable[tuple[str, int]],
+    total: int,
+    criterion: str,
+    progress: Callable[[Progress], object] | None,
+) -> tuple[list[Candidate], bool]:
+    """Fit every candidate; an interrupt (Ctrl-C) ends the search and keeps what is done.
+
+    Returns
+    -------
+    candidates, and whether all of them were fitted
+    """
+    done: list[Candidate] = []
+    try:
+        for structure, n_components in pairs:
+            done.append(engine.candidate(structure, n_components))
+            if progress is not None:
+                progress(Progress(len(done), total, done[-1], best_of(done, criterion)))
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        return done, False
+    return done, True
+
+
+def best_of(candidates: Sequence[Candidate], criterion: str) -> Candidate | None:
+    """The sound candidate with the smallest criterion; None where none is sound."""
+    ranked = ranking(candidates, criterion)
+    return ranked[0] if ranked else None
+
+
+def ranking(candidates: Sequence[Candidate], criterion: str) -> list[Candidate]:
+    """Sound candidates, smallest criterion first; equals in favour of fewer parameters."""
+    sound = [c for c in candidates if not c.trouble]
+    return sorted(sound, key=lambda c: (getattr(c, criterion), c.n_parameters))
+
+
+def check_criterion(criterion: str) -> str:
+    """The criterion in lower case, or a `ParameterError` that names the known ones."""
+    name = str(criterion).lower()
+    if name not in CRITERIA:
+        raise ParameterError(f"criterion is {criterion!r}; expected one of {', '.join(CRITERIA)}.")
+    return name
+
+
+def candidate_table(candidates: Sequence[Candidate]) -> Table:
+    """One row a candidate, in the order of the search."""
+    return Table(
+        {
+            "structure": [c.structure for c in candidates],
+            "n_components": [c.n_components for c in candidates],
+            "log_likelihood": [c.log_likelihood for c in candidates],
+            "n_parameters": [c.n_parameters for c in candidates],
+            "bic": [c.bic for c in candidates],
+            "icl": [c.icl for c in candidates],
+            "aic": [c.aic for c in candidates],
+            "n_iter": [c.climb.n_iter for c in candidates],
+            "converged": [c.climb.converged for c in candidates],
+            "starts_tried": [c.starts.tried for c in candidates],
+            "starts_agreed": [c.starts.agreed for c in candidates],
+            "trouble": [c.trouble for c in candidates],
+        }
+    )

@@ -1,0 +1,117 @@
+"""Rows of an array in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mixtura.errors import DataError, ShapeError
+from mixtura.sources.base import Chunk, Coordinates, Source
+from mixtura.validation import Array, as_sample_weight, check_finite_rows
+
+SAMPLE_ROWS = 1001
+"""Rows, evenly spaced, that choose the inner coordinates."""
+
+CHECK_ROWS = 65536
+"""Rows looked at together when cells are checked, so that checking needs no copy of the data."""
+
+
+@dataclass(frozen=True)
+class ArraySource(Source):
+    """An (n_samples, n_features) array of float64 or float32, and row weights.
+
+    Arrays of other kinds are converted to float64 once; float32 and float64 are used where they lie.
+    """
+
+    X: npt.NDArray[Any]
+    sample_weight: Array | None = None
+    columns: tuple[str, ...] | None = None
+
+    @classmethod
+    def checked(cls, X: Any, sample_weight: Any = None, columns: Sequence[str] | None = None) -> ArraySource:
+        """A source of anything that NumPy can read as numbers; (n_samples,) is one column.
+
+        Raises
+        ------
+        DataError
+            For text, NaN, infinities, no rows; it names the first bad row and column.
+        ShapeError
+            For more than two dimensions, or weights of another length.
+        """
+        array = numeric_array(X)
+        if array.ndim == 1:
+            array = array[:, None]
+        if array.ndim != 2:
+            raise ShapeError(f"X has shape {array.shape}; expected (n_samples, n_features), or flat for one column.")
+        if 0 in array.shape:
+            raise DataError(f"X has shape {array.shape}: there are no rows to look at; expected at least one row and column.")
+        names = tuple(str(c) for c in columns) if columns is not None else None
+        if names is not None and len(names) != array.shape[1]:
+            raise ShapeError(f"{len(names)} column names for {array.shape[1]} columns; expected one name a column.")
+        for start in range(0, len(array), CHECK_ROWS):
+            check_finite_rows(array[start : start + CHECK_ROWS], names, start)
+        return cls(array, as_sample_weight(sample_weight, len(array)), names)
+
+    @property
+    def n_samples(self) -> int:
+        return int(self.X.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        return int(self.X.shape[1])
+
+    @cached_property
+    def total_weight(self) -> float:  # type: ignore[override]  # computed once, read as a property
+        return float(self.n_samples if self.sample_weight is None else self.sample_weight.sum())
+
+    @cached_property
+    def coordinates(self) -> Coordinates:  # type: ignore[override]
+        rows = np.linspace(0, self.n_samples - 1, min(self.n_samples, SAMPLE_ROWS)).astype(np.intp)
+        return Coordinates.of_sample(self.X[rows].astype(np.float64))
+
+    @cached_property
+    def resolution(self) -> Array:  # type: ignore[override]
+        largest = np.maximum(self.X.max(axis=0), -self.X.min(axis=0))
+        tiny = np.finfo(self.X.dtype).tiny
+        resolution: Array = np.spacing(np.maximum(largest, tiny)).astype(np.float64)
+        return resolution
+
+    def chunks(self) -> Iterator[Chunk]:
+        yield Chunk(self.X, self.sample_weight, 0)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Source:
+        if n >= self.n_samples:
+            return self
+        rows = np.sort(rng.choice(self.n_samples, size=n, replace=False))
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        return ArraySource(np.ascontiguousarray(self.X[rows]), weights, self.columns)
+
+
+def numeric_array(X: Any) -> npt.NDArray[Any]:
+    """float64 or float32 of anything numeric; text and objects that are no numbers are refused by name."""
+    try:
+        array = np.asarray(X)
+    except ValueError as error:
+        raise ShapeError(f"X cannot be read as an array ({error}); expected rows of equal length.") from None
+    if array.dtype in (np.float64, np.float32):
+        return array
+    if np.iscomplexobj(array):
+        raise DataError("X holds complex numbers; expected real ones.")
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        cell = next((c for c in array.ravel().tolist() if not _is_number(c)), array.dtype)
+        raise DataError(f"X holds {cell!r}, which is not a number; leave out or encode such columns.") from None
+
+
+def _is_number(cell: Any) -> bool:
+    try:
+        float(cell)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,114 @@
+"""The contract of a source: rows, in chunks, in coordinates that lose no digits."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from mixtura.families.base import Family
+from mixtura.validation import Array
+
+F = TypeVar("F", bound=Family)
+
+
+class Chunk(NamedTuple):
+    """Contiguous rows of a source."""
+
+    rows: npt.NDArray[Any]
+    """(m, n_features), float64 or float32, any strides"""
+    weights: Array | None
+    """(m,), or None where every row counts once"""
+    start: int
+    """the number of the first row"""
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinates:
+    """Exact inner coordinates u = (x − centre) / scale.
+
+    The centre is a data value of each column and the scale one power of two, so the subtraction is exact near the centre
+    and the division always (Sterbenz 1974). One scale serves all columns, so that spherical structures stay spherical.
+
+    Attributes
+    ----------
+    centre : (n_features,), data units
+    scale : a power of two, data units
+    """
+
+    centre: Array
+    scale: float
+
+    @classmethod
+    def of_sample(cls, rows: npt.NDArray[Any]) -> Coordinates:
+        """A centre near the median and a scale near the spread of a sample (m, n_features), m ≥ 1."""
+        ordered = np.sort(rows, axis=0)
+        centre = ordered[len(rows) // 2].astype(np.float64)
+        spread = float(np.median(np.abs(rows - centre), axis=0).max())
+        if not spread > 0:
+            spread = float(np.abs(rows - centre).max())
+        return cls(centre, math.ldexp(1.0, math.frexp(spread)[1] - 1) if spread > 0 else 1.0)
+
+    def inward(self, components: F) -> F:
+        """Components given in data units, in inner coordinates."""
+        return components.into(self.centre, self.scale)
+
+    def outward(self, components: F) -> F:
+        """Components of inner coordinates, in data units."""
+        return components.out_of(self.centre, self.scale)
+
+    def rows_inward(self, rows: npt.NDArray[Any]) -> Array:
+        """(m, n_features) float64: u of x."""
+        inner: Array = (np.asarray(rows, dtype=np.float64) - self.centre) / self.scale
+        return inner
+
+    @property
+    def log_jacobian(self) -> float:
+        """log |du/dx| of one row, to be added to a log-density of u to make it one of x."""
+        return -len(self.centre) * math.log(self.scale)
+
+
+class Source(ABC):
+    """Rows that can be read again and again in the same order."""
+
+    columns: tuple[str, ...] | None
+    """Names of the columns, where they have any."""
+
+    @property
+    @abstractmethod
+    def n_samples(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def total_weight(self) -> float:
+        """Σ w: the number of rows where they have no weights."""
+
+    @property
+    @abstractmethod
+    def coordinates(self) -> Coordinates: ...
+
+    @property
+    @abstractmethod
+    def resolution(self) -> Array:
+        """(n_features,): the rounding unit of each column, data units."""
+
+    @abstractmethod
+    def chunks(self) -> Iterator[Chunk]:
+        """All rows once, in order."""
+
+    @abstractmethod
+    def sample(self, n: int, rng: np.random.Generator) -> Source:
+        """`n` rows drawn without replacement, in the order of the source; itself where it has no more."""
+
+    def column_name(self, j: int) -> str:
+        """The name of a column, or its number in words."""
+        return self.columns[j] if self.columns else f"column {j}"

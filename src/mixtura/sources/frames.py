@@ -1,0 +1,49 @@
+"""Data frames of any library that narwhals knows (pandas, polars, Arrow, …): numbers and column names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mixtura.errors import DataError
+
+
+def is_frame(X: Any) -> bool:
+    """Whether X is a data frame, told without loading any data frame library."""
+    if isinstance(X, (np.ndarray, list, tuple)):
+        return False
+    import narwhals as nw
+
+    return isinstance(nw.from_native(X, pass_through=True, eager_only=False), (nw.DataFrame, nw.LazyFrame))
+
+
+def frame_to_array(X: Any) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    """(n_samples, n_features) and the column names.
+
+    Raises
+    ------
+    DataError
+        For a column that holds no numbers, by its name, with its first value.
+    """
+    import narwhals as nw
+
+    frame = nw.from_native(X)
+    if isinstance(frame, nw.LazyFrame):
+        frame = frame.collect()
+    arrays = []
+    for name in frame.columns:
+        column = frame[name]
+        dtype = column.dtype
+        if not (dtype.is_numeric() or dtype == nw.Boolean):
+            first = next((v for v in column.head(100).to_list() if v is not None), None)
+            raise DataError(
+                f"column {name!r} holds {dtype} (the first value is {first!r}), not numbers; "
+                "choose the numeric columns, or encode it."
+            )
+        kind = np.float32 if dtype == nw.Float32 else np.float64
+        arrays.append(np.asarray(column.cast(nw.Float32 if kind is np.float32 else nw.Float64).to_numpy(), dtype=kind))
+    if not arrays:
+        raise DataError("the data frame has no columns; expected at least one.")
+    return np.column_stack(arrays), tuple(str(c) for c in frame.columns)

@@ -1,0 +1,130 @@
+"""`Sweep`: a source bound to an engine. Called with mixtures, it reads the rows once and returns their statistics."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mixtura.errors import ParameterError
+from mixtura.families.base import Family, Statistics
+from mixtura.families.covariance import STRUCTURES
+from mixtura.families.gaussian import Gaussian
+from mixtura.sources.base import Source
+from mixtura.sweep import native, reference
+from mixtura.sweep.blocks import thread_count
+from mixtura.sweep.totals import Totals, complete, safe, wants_scatter
+from mixtura.validation import Array
+
+if TYPE_CHECKING:
+    from mixtura.mixture import Mixture
+
+FAR_JUMP = 4.0
+"""|δ|² above which a component's second moment is looked at for cancellation (methods: two of its own spreads)."""
+
+DIGITS_AT_RISK = 4096.0
+"""Second moment over its centred part above which a pass about the new centres is made: 12 bits."""
+
+
+class Sweep:
+    """The E-step over one source, for any number of mixtures at a time.
+
+    Mixtures are in the inner coordinates of the source; log-likelihoods come back in data units.
+
+    Parameters
+    ----------
+    source : Source
+    n_threads : int, optional. Threads of the compiled engine; the result does not depend on them.
+    engine : "native", "reference" or None for the fastest that serves. MIXTURA_ENGINE sets the default.
+    """
+
+    def __init__(self, source: Source, n_threads: int | None = None, engine: str | None = None) -> None:
+        engine = engine or os.environ.get("MIXTURA_ENGINE") or None
+        if engine not in (None, "native", "reference"):
+            raise ParameterError(f"engine is {engine!r}; expected 'native', 'reference' or None.")
+        self.source = source
+        self.engine = engine
+        self.n_threads = thread_count(n_threads)
+
+    def __call__(self, mixtures: Sequence[Mixture[Any]]) -> list[Statistics[Any]]:
+        """One reading of the rows: the statistics of each mixture, ready for the M-step."""
+        scatter = [self._accumulates_scatter(m.components) for m in mixtures]
+        statistics = self._pass(mixtures, [m.components for m in mixtures], scatter)
+        for i, (mixture, found) in enumerate(zip(mixtures, statistics, strict=True)):
+            if isinstance(found.origin, Gaussian):
+                if found.moments.scatter is None and wants_scatter(found.origin):
+                    found = complete(found, self.totals)
+                statistics[i] = self._recentred(mixture, found)
+        return statistics
+
+    def one(self, mixture: Mixture[Any]) -> Statistics[Any]:
+        """The statistics of one mixture."""
+        return self([mixture])[0]
+
+    def log_likelihood_of(self, mixture: Mixture[Any]) -> Statistics[Any]:
+        """Statistics without second moments: all that criteria need, and no more work than that."""
+        return self._pass([mixture], [mixture.components], [False])[0]
+
+    @cached_property
+    def totals(self) -> Totals:
+        """Weight, mean and scatter of all rows, in inner coordinates."""
+        from mixtura.mixture import Mixture
+
+        d = self.source.n_features
+        structure = STRUCTURES["VVV"] if d > 1 else STRUCTURES["V"]
+        probe = Mixture.trusted(np.ones(1), Gaussian.standard(np.zeros((1, d)), np.ones(d), structure))
+        about_zero = self._pass([probe], [probe.components], [True])[0]
+        mean = about_zero.moments.sums[0] / about_zero.counts[0]
+        centred = Gaussian.standard(mean[None, :], np.ones(d), structure)
+        about_mean = self._pass([Mixture.trusted(np.ones(1), centred)], [centred], [True])[0].moments
+        scatter = about_mean.squares[:, None] if about_mean.scatter is None else about_mean.scatter[0]
+        return Totals(float(about_zero.counts[0]), mean, scatter)
+
+    def _accumulates_scatter(self, components: Family) -> bool:
+        """Whether the pass itself must sum second moments: not where the totals give them."""
+        if not isinstance(components, Gaussian):
+            return True
+        if not wants_scatter(components):
+            return False
+        return not (components.constraint.shared and safe(components, self.totals))
+
+    def _pass(
+        self, mixtures: Sequence[Mixture[Any]], origins: Sequence[Family], scatter: Sequence[bool]
+    ) -> list[Statistics[Any]]:
+        totals: list[Statistics[Any]] | None = None
+        coordinates = self.source.coordinates
+        for chunk in self.source.chunks():
+            if self._native(mixtures, chunk.rows.dtype):
+                part = native.accumulate(chunk, coordinates, mixtures, origins, scatter, self.n_threads)
+            else:
+                part = reference.accumulate(chunk, coordinates, mixtures, origins)
+            totals = part if totals is None else [a + b for a, b in zip(totals, part, strict=True)]
+        assert totals is not None, "a source has at least one chunk"
+        shift = coordinates.log_jacobian
+        return [
+            Statistics(s.log_likelihood + shift * s.total_weight, s.log_max_resp, s.counts, s.moments, s.origin)
+            for s in totals
+        ]
+
+    def _native(self, mixtures: Sequence[Mixture[Any]], dtype: np.dtype[Any]) -> bool:
+        serves = all(native.serves(m.components, dtype) for m in mixtures)
+        if self.engine == "native" and not serves:
+            raise ParameterError("engine='native' does not know this family or kind of number; use engine=None.")
+        return serves and self.engine != "reference"
+
+    def _recentred(self, mixture: Mixture[Any], found: Statistics[Any]) -> Statistics[Any]:
+        """A second pass about the new means where a component jumped so far that T/N − δδᵀ would cancel."""
+        n = np.maximum(found.counts, np.finfo(float).tiny)
+        delta: Array = found.moments.sums / n[:, None]
+        if not np.any((delta**2).sum(axis=1) > FAR_JUMP):
+            return found
+        origin = mixture.components
+        if origin.digits_at_risk(found.moments, found.counts) <= DIGITS_AT_RISK:
+            return found
+        moved = Gaussian.from_factors(
+            origin.means + origin.constraint.form.unwhiten(origin.factors, delta), origin.factors, origin.constraint
+        )
+        return self._pass([mixture], [moved], [wants_scatter(origin)])[0]
