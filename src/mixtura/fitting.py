@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.algorithms.climb import Climb, climb, too_small
+from mixtura.algorithms.climb import Climb, climb
 from mixtura.algorithms.iteration import Iteration, outward
-from mixtura.algorithms.start import Start, user_start
+from mixtura.algorithms.start import user_start
+from mixtura.certainty import Certainty, certainty_of
+from mixtura.degeneracy import quoted_column, trouble_of
 from mixtura.errors import CollapseError, ConvergenceWarning, DataError, DegenerateWarning, ParameterError
 from mixtura.families.covariance import resolve_structure, resolve_structures
 from mixtura.mixture import Mixture
@@ -30,29 +32,11 @@ from mixtura.selection import (
     search,
 )
 from mixtura.sources import Source, as_source
-from mixtura.sweep import Sweep, evaluate
+from mixtura.sweep import Sweep
 from mixtura.tables import Table
-from mixtura.validation import Array, as_count
+from mixtura.validation import as_count
 
 DEFAULT_COMPONENTS = range(1, 10)
-CERTAINTY_ROWS = 65536
-"""Rows whose responsibilities are looked at together when certainty is summed up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Certainty:
-    """How sure the assignment of rows to components is.
-
-    Attributes
-    ----------
-    sizes : (n_components,), rows assigned to each
-    mean_uncertainty : the mean of 1 − max_k p(k | x): the expected share of wrong assignments under the model
-    doubtful : how many rows have an uncertainty above 0.1
-    """
-
-    sizes: Array
-    mean_uncertainty: float
-    doubtful: int
 
 
 @dataclass(frozen=True)
@@ -161,8 +145,8 @@ def fit(
 ) -> Fit:
     """Find the groups in rows of numbers: how many, of which structure, and what they are like.
 
-    Every candidate (structure × n_components) is fitted by EM from several starts; the smallest criterion wins, and the
-    winner is climbed once more with the certificate log-likelihood ≤ bound ≤ next log-likelihood in every iteration.
+    Every candidate (structure × n_components) is fitted by EM from several starts; the smallest criterion wins, and
+    the winner is climbed once more with the certificate: log-likelihood ≤ bound ≤ next log-likelihood.
 
     Parameters
     ----------
@@ -210,7 +194,12 @@ def fit(
     criterion = check_criterion(criterion)
     if on_degenerate not in ("warn", "raise"):
         raise ParameterError(f"on_degenerate is {on_degenerate!r}; expected 'warn' or 'raise'.")
-    options = Options(as_count(n_starts, "n_starts"), _positive(tol, "tol"), as_count(max_iter, "max_iter"), as_count(seed, "seed", 0))
+    options = Options(
+        as_count(n_starts, "n_starts"),
+        _positive(tol, "tol"),
+        as_count(max_iter, "max_iter"),
+        as_count(seed, "seed", 0),
+    )
     sweep = Sweep(source, n_threads, engine)
     structures = resolve_structures(structure, source.n_features)
     if start is not None:
@@ -258,8 +247,8 @@ def check_columns(source: Source) -> None:
         if source.n_samples == 1:
             raise DataError("X has one row; a spread needs at least two different rows.")
         raise DataError(
-            f"{_quoted(source, j)} is constant: {lowest[j]} in all {source.n_samples} rows. It says nothing about groups and has no "
-            "variance; leave it out."
+            f"{quoted_column(source, j)} is constant: {lowest[j]} in all {source.n_samples} rows. "
+            "It says nothing about groups and has no variance; leave it out."
         )
 
 
@@ -272,7 +261,9 @@ def component_numbers(n_components: int | Iterable[int] | None, n_samples: int) 
     if not numbers:
         raise ParameterError("n_components is empty; expected at least one number.")
     if max(numbers) > n_samples:
-        raise DataError(f"n_components is {max(numbers)} but there are {n_samples} rows; expected at least one row a component.")
+        raise DataError(
+            f"n_components is {max(numbers)} but there are {n_samples} rows; expected at least one row a component."
+        )
     return numbers
 
 
@@ -288,10 +279,6 @@ def _positive(value: float, name: str) -> float:
     return float(value)
 
 
-def _quoted(source: Source, j: int) -> str:
-    return f"column {source.columns[j]!r}" if source.columns else f"column {j}"
-
-
 def _given(
     sweep: Sweep,
     start: Any,
@@ -304,14 +291,22 @@ def _given(
     if isinstance(start, Mixture) and len(structures) > 1:
         structures = (start.structure,)
     if len(structures) > 1 or not (n_components is None or isinstance(n_components, (int, np.integer))):
-        raise ParameterError("a start needs one structure and one n_components; name them, for instance structure='VVV'.")
+        raise ParameterError(
+            "a start needs one structure and one n_components; name them, for instance structure='VVV'."
+        )
     constraint = resolve_structure(structures[0], sweep.source.n_features)
     wanted = None if n_components is None else as_count(n_components, "n_components")
     first = user_start(start, sweep.source, constraint, wanted)
     end = climb(sweep, first.mixture, options.tol, options.max_iter, callback)
     report = StartReport(1, 1, 0, math.inf, first.method, sweep.source.n_samples)
     return Candidate(
-        constraint.name, end.mixture.n_components, end, first, report, sweep.source.total_weight, _trouble(sweep, end)
+        constraint.name,
+        end.mixture.n_components,
+        end,
+        first,
+        report,
+        sweep.source.total_weight,
+        trouble_of(sweep.source, end),
     )
 
 
@@ -320,64 +315,9 @@ def _retraced(
 ) -> Candidate:
     """The winner climbed once more, with trace and certificate; its better end is kept."""
     if best.climb.trace and callback is None:
-        return replace(best, trouble=_trouble(sweep, best.climb))
+        return replace(best, trouble=trouble_of(sweep.source, best.climb))
     end = climb(sweep, best.start.mixture, options.tol, options.max_iter, callback)
-    return replace(best, climb=end, trouble=_trouble(sweep, end))
-
-
-def _trouble(sweep: Sweep, end: Climb) -> str:
-    """What is wrong with the final mixture: which components, which directions, which rows, what to do."""
-    if end.emptied:
-        return (
-            f"component {end.emptied[0]} lost all its rows in iteration {end.failed_at}; its mean and covariance mean "
-            "nothing. Ask for fewer components."
-        )
-    small = too_small(end.mixture, end.counts)
-    if not (end.collapsed or small):
-        return ""
-    k = (end.collapsed or small)[0]
-    rows = _rows_of(sweep.source, end.mixture, k)
-    if end.collapsed:
-        what = f"component {k} collapsed in iteration {end.failed_at}: its spread along {_direction(sweep.source, end.mixture, k)} shrank to the resolution of the data"
-    else:
-        what = f"component {k} holds {end.counts[k]:.3g} rows, too few for a covariance of its own"
-    return (
-        f"{what} (rows {rows}). The likelihood is unbounded there and its value means nothing. Ask for fewer components, or a "
-        "structure that shares covariances, such as EEE."
-    )
-
-
-def _rows_of(source: Source, inner: Mixture[Any], k: int, at_most: int = 5) -> str:
-    """The first rows that belong to a component."""
-    resp = evaluate(source, outward(inner, source.coordinates), "responsibilities")
-    rows = np.flatnonzero(resp[:, k] > 0.5)
-    shown = ", ".join(map(str, rows[:at_most].tolist()))
-    return f"{shown}, … {len(rows)} in all" if len(rows) > at_most else shown or "none"
-
-
-def _direction(source: Source, inner: Mixture[Any], k: int) -> str:
-    """The column that weighs most in the direction of smallest spread."""
-    resolution = source.resolution / source.coordinates.scale
-    covariance = inner.components.component_covariances[k] / np.outer(resolution, resolution)
-    vector = np.linalg.eigh(covariance)[1][:, 0]
-    return _quoted(source, int(np.argmax(np.abs(vector))))
-
-
-def _certainty(source: Source, mixture: Mixture[Any]) -> Certainty:
-    """Hard sizes and uncertainties, in pieces, so that no (n_samples, n_components) array is held."""
-    sizes, uncertain, doubtful = np.zeros(mixture.n_components), 0.0, 0
-    from mixtura.sources import ArraySource
-
-    for chunk in source.chunks():
-        for start in range(0, len(chunk.rows), CERTAINTY_ROWS):
-            resp = evaluate(ArraySource(chunk.rows[start : start + CERTAINTY_ROWS]), mixture, "responsibilities")
-            labels = resp.argmax(axis=1)
-            top = np.take_along_axis(resp, labels[:, None], axis=1)[:, 0]
-            weights = np.ones(len(resp)) if chunk.weights is None else chunk.weights[start : start + CERTAINTY_ROWS]
-            sizes += np.bincount(labels, weights, minlength=mixture.n_components)
-            uncertain += float(weights @ (1 - top))
-            doubtful += int(np.count_nonzero((1 - top > 0.1) & (weights > 0)))
-    return Certainty(sizes, uncertain / source.total_weight, doubtful)
+    return replace(best, climb=end, trouble=trouble_of(sweep.source, end))
 
 
 def _result(
@@ -410,7 +350,7 @@ def _result(
         candidate_table(candidates),
         chosen.starts,
         criterion,
-        _certainty(source, mixture),
+        certainty_of(source, mixture),
         source.n_samples,
         source.total_weight,
         tuple(candidates),
@@ -426,8 +366,8 @@ def _warn(candidates: list[Candidate], chosen: Candidate, complete: bool) -> lis
         warnings.warn(chosen.trouble, DegenerateWarning, stacklevel=4)
     if not chosen.climb.converged:
         text = (
-            f"EM stopped after {chosen.climb.n_iter} iterations (max_iter) with an estimated {chosen.climb.remaining:.3g} "
-            "nats still to gain; raise max_iter, or tol if that is near enough."
+            f"EM stopped after {chosen.climb.n_iter} iterations (max_iter) with an estimated "
+            f"{chosen.climb.remaining:.3g} nats still to gain; raise max_iter, or tol if that is near enough."
         )
         notes.append(text)
         warnings.warn(text, ConvergenceWarning, stacklevel=4)

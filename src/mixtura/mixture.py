@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from mixtura.errors import ParameterError, ShapeError
-from mixtura.families.base import Family
+from mixtura.families.base import Family, Statistics
 from mixtura.families.gaussian import Gaussian
-from mixtura.sources import as_source
-from mixtura.validation import Array, Labels, as_array, as_count, as_weights, as_responsibilities, frozen
+from mixtura.sources import Source, as_source
+from mixtura.validation import Array, Labels, as_array, as_count, as_responsibilities, as_weights, frozen
 
-F_co = TypeVar("F_co", bound=Family, covariant=True)
+F = TypeVar("F", bound=Family)
+G = TypeVar("G", bound=Family)
 
 
-class Mixture(Generic[F_co]):
+class Mixture(Generic[F]):
     """A mixture: weights and components, an immutable value.
 
     p(x) = Σ_k π_k p(x | k)
@@ -47,28 +48,30 @@ class Mixture(Generic[F_co]):
 
     __slots__ = ("_columns", "_components", "_names", "_weights")
     _weights: Array
-    _components: F_co
+    _components: F
     _names: tuple[str, ...] | None
     _columns: tuple[str, ...] | None
 
     def __init__(
         self,
         weights: Any,
-        components: F_co,
+        components: F,
         names: Sequence[str] | None = None,
         columns: Sequence[str] | None = None,
     ) -> None:
         if not isinstance(components, Family):
-            raise ParameterError(f"components is {components!r}; expected a family, such as mixtura.Gaussian(means, covariances).")
+            raise ParameterError(
+                f"components is {components!r}; expected a family, such as mixtura.Gaussian(means, covariances)."
+            )
         self._components = components
         self._weights = as_weights(weights, components.n_components)
         self._names = _labels(names, "names", components.n_components)
         self._columns = _labels(columns, "columns", components.n_features)
 
     @classmethod
-    def trusted(cls, weights: Array, components: F_co, like: Mixture[Any] | None = None) -> Mixture[F_co]:
+    def trusted(cls, weights: Array, components: G, like: Mixture[Any] | None = None) -> Mixture[G]:
         """A mixture of checked parts, with the names of another: the way of EM's inner loop."""
-        self = cls.__new__(cls)
+        self: Mixture[G] = object.__new__(Mixture)
         self._weights, self._components = weights, components
         self._names, self._columns = (like._names, like._columns) if like is not None else (None, None)
         return self
@@ -107,7 +110,7 @@ class Mixture(Generic[F_co]):
         return self._weights
 
     @property
-    def components(self) -> F_co:
+    def components(self) -> F:
         """The components, of one family."""
         return self._components
 
@@ -169,21 +172,24 @@ class Mixture(Generic[F_co]):
             return self._columns[j]
         return "x" if self.n_features == 1 else f"x{j}"
 
-    def with_names(self, names: Sequence[str] | None = None, columns: Sequence[str] | None = None) -> Self:
+    def with_names(self, names: Sequence[str] | None = None, columns: Sequence[str] | None = None) -> Mixture[F]:
         """The same mixture with names for components, columns or both."""
-        new = type(self).trusted(self._weights, self._components, like=self)
+        new = Mixture.trusted(self._weights, self._components, like=self)
         if names is not None:
             new._names = _labels(names, "names", self.n_components)
         if columns is not None:
             new._columns = _labels(columns, "columns", self.n_features)
-        return new  # type: ignore[return-value]  # trusted() is of this very class
+        return new
 
-    def take(self, order: Sequence[int]) -> Mixture[F_co]:
+    def take(self, order: Sequence[int]) -> Mixture[F]:
         """The components in another order; weights are divided by their sum if some are left out."""
         index = list(order)
         weights = self._weights[index]
-        new = Mixture.trusted(frozen(weights / weights.sum() if len(index) < self.n_components else weights),
-                              self._components.take(index), like=self)
+        new = Mixture.trusted(
+            frozen(weights / weights.sum() if len(index) < self.n_components else weights),
+            self._components.take(index),
+            like=self,
+        )
         new._names = tuple(self._names[k] for k in index) if self._names else None
         return new
 
@@ -203,17 +209,18 @@ class Mixture(Generic[F_co]):
 
     def predict(self, X: Any) -> Labels:
         """(n_samples,): the component of largest responsibility, counted from 0; the first of equals."""
-        return self._evaluate(X, "responsibilities").argmax(axis=1)
+        from mixtura.sweep import labels_of
+
+        return labels_of(self._checked(X), self)
 
     def uncertainty(self, X: Any) -> Array:
         """(n_samples,): 1 − max_k p(k | x), from 0 (certain) to 1 − 1/n_components.
 
         Computed as the sum of the other responsibilities, so that 1e-20 is not rounded to 0.
         """
-        resp = self._evaluate(X, "responsibilities")
-        np.put_along_axis(resp, resp.argmax(axis=1)[:, None], 0.0, axis=1)
-        uncertainty: Array = resp.sum(axis=1)
-        return uncertainty
+        from mixtura.sweep import uncertainty_of
+
+        return uncertainty_of(self._checked(X), self)
 
     def log_likelihood(self, X: Any, sample_weight: Any = None) -> float:
         """Σ_i w_i log p(x_i), total nats."""
@@ -270,18 +277,18 @@ class Mixture(Generic[F_co]):
         labels = generator.choice(self.n_components, size=as_count(n_samples, "n_samples"), p=self._weights)
         return self._components.sample(labels, generator), labels
 
-    def marginal(self, columns: Sequence[int | str]) -> Mixture[F_co]:
+    def marginal(self, columns: Sequence[int | str]) -> Mixture[F]:
         """The mixture of some columns, by number or name, in that order."""
         index = self._column_numbers(columns)
         new = Mixture.trusted(self._weights, self._components.marginal(index), like=self)
         new._columns = tuple(self._columns[j] for j in index) if self._columns else None
         return new
 
-    def condition(self, given: Mapping[int | str, float]) -> Mixture[F_co]:
+    def condition(self, given: Mapping[int | str, float]) -> Mixture[F]:
         """The mixture of the other columns where some have known values: again a mixture.
 
-        Weights become π_k p(values | k) / Σ_j π_j p(values | j); `.mean` and `.covariance` of the result are the regression
-        of the other columns on the known ones at these values (`conditional_moments` gives them for many rows).
+        Weights become π_k p(values | k) / Σ_j π_j p(values | j); `.mean` and `.covariance` of the result are the
+        regression of the other columns on the known ones at these values (`conditional_moments` gives them for many rows).
 
         Parameters
         ----------
@@ -364,7 +371,9 @@ class Mixture(Generic[F_co]):
         for column in columns:
             if isinstance(column, str):
                 if column not in (self._columns or ()):
-                    raise ParameterError(f"there is no column {column!r}; the columns are {self._columns or 'unnamed'}.")
+                    raise ParameterError(
+                        f"there is no column {column!r}; the columns are {self._columns or 'unnamed'}."
+                    )
                 numbers.append((self._columns or ()).index(column))
             elif 0 <= column < self.n_features:
                 numbers.append(int(column))
@@ -381,20 +390,22 @@ class Mixture(Generic[F_co]):
             raise ParameterError("all columns are given; expected at least one to be left.")
         return index, rest
 
-    def _checked(self, X: Any, sample_weight: Any = None) -> Any:
+    def _checked(self, X: Any, sample_weight: Any = None) -> Source:
         source = as_source(X, sample_weight)
         if source.n_features != self.n_features:
             flat = source.n_features == 1 and source.n_samples == self.n_features
             hint = " One row is written [[…]]." if flat else ""
-            raise ShapeError(f"X has {source.n_features} columns but the mixture has {self.n_features}; expected as many.{hint}")
+            raise ShapeError(
+                f"X has {source.n_features} columns but the mixture has {self.n_features}; expected as many.{hint}"
+            )
         return source
 
-    def _evaluate(self, X: Any, what: str) -> Any:
+    def _evaluate(self, X: Any, what: str) -> Array:
         from mixtura.sweep import evaluate
 
         return evaluate(self._checked(X), self, what)
 
-    def _statistics(self, X: Any, sample_weight: Any) -> Any:
+    def _statistics(self, X: Any, sample_weight: Any) -> Statistics[Any]:
         from mixtura.sweep import Sweep
 
         source = self._checked(X, sample_weight)
@@ -409,6 +420,3 @@ def _labels(values: Sequence[str] | None, what: str, n: int) -> tuple[str, ...] 
     if len(labels) != n or len(set(labels)) < n:
         raise ShapeError(f"{what} is {list(labels)}; expected {n} different texts.")
     return labels
-
-
-

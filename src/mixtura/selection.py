@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.algorithms.climb import Climb, climb_all, too_small
+from mixtura.algorithms.climb import Climb, climb_all
 from mixtura.algorithms.compiled import climb_compiled
 from mixtura.algorithms.compiled import serves as core_serves
 from mixtura.algorithms.iteration import inner_floor
 from mixtura.algorithms.start import Grouping, Partitions, Start, one_hot
+from mixtura.degeneracy import short_trouble
 from mixtura.errors import ParameterError
 from mixtura.families.covariance import resolve_structure
 from mixtura.mixture import Mixture
-from mixtura.sources import Source
 from mixtura.sweep import Sweep
 from mixtura.tables import Table
 
 CRITERIA = ("bic", "icl", "aic")
 AGREEMENT = 1e-3
-"""Starts whose log-likelihoods differ by less (total nats) agree on an optimum; so wide that the tolerance can't split them."""
+"""Starts whose log-likelihoods differ by less (total nats) agree on an optimum."""
 
 SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER = 5000, 50
 """Starts are tried on this many rows at least, and this many times n_components · n_features."""
@@ -132,6 +132,11 @@ def climbs(sweep: Sweep, starts: Sequence[Start], tol: float, max_iter: int) -> 
     return climb_all(sweep, mixtures, tol, max_iter)
 
 
+def best_first(ends: Sequence[Climb]) -> list[int]:
+    """Indices of climbs: sound ones first, then by falling log-likelihood, ties by index."""
+    return sorted(range(len(ends)), key=lambda i: (bool(short_trouble(ends[i])), -ends[i].log_likelihood, i))
+
+
 class Search:
     """Fits candidates one after the other; partitions of the rows are shared by all structures.
 
@@ -152,14 +157,27 @@ class Search:
         sample, starts = self._starts(structure, n_components)
         options = self.options
         found = climbs(sample, starts, options.tol, options.max_iter)
-        order = sorted(range(len(starts)), key=lambda i: (bool(self._trouble(found[i])), -found[i].log_likelihood, i))
-        best = order[0]
+        order = best_first(found)
+        best = self._quickest(found, order)
         report = self._report(found, starts, best, sample.source.n_samples)
         climb, start = found[best], starts[best]
         if sample is not self.sweep:
             climb, start = self._on_all_rows(found, order, starts)
-        trouble = self._trouble(climb)
+        trouble = short_trouble(climb)
         return Candidate(structure, n_components, climb, start, report, self.sweep.source.total_weight, trouble)
+
+    def _quickest(self, found: list[Climb], order: list[int]) -> int:
+        """Of the starts that reached the best optimum as nearly as tol tells, the one of fewest iterations."""
+        top = found[order[0]]
+        slack = 10 * self.options.tol * self.sweep.source.total_weight
+        equal = [
+            i
+            for i in order
+            if bool(short_trouble(found[i])) == bool(short_trouble(top))
+            and found[i].converged == top.converged
+            and top.log_likelihood - found[i].log_likelihood <= slack
+        ]
+        return min(equal, key=lambda i: (found[i].n_iter, i), default=order[0])
 
     def _starts(self, structure: str, n_components: int) -> tuple[Sweep, list[Start]]:
         sample, partitions = self._sample(n_components)
@@ -188,20 +206,9 @@ class Search:
             self._samples[size] = sweep, Partitions(rows, weights)
         return self._samples[size]
 
-    def _trouble(self, climb: Climb) -> str:
-        """Why a climb's result is not to be trusted, or nothing."""
-        if climb.emptied:
-            return f"a component lost all its rows in iteration {climb.failed_at}"
-        if climb.collapsed:
-            return f"a component collapsed in iteration {climb.failed_at}"
-        if not math.isfinite(climb.log_likelihood):
-            return "the log-likelihood is not finite"
-        small = too_small(climb.mixture, climb.counts)
-        return f"component {small[0]} holds too few rows for a covariance of its own" if small else ""
-
     def _report(self, found: list[Climb], starts: list[Start], best: int, n_rows: int) -> StartReport:
         top = found[best].log_likelihood
-        sound = [c.log_likelihood for c in found if not self._trouble(c)]
+        sound = [c.log_likelihood for c in found if not short_trouble(c)]
         agreed = sum(abs(top - value) <= AGREEMENT for value in sound)
         below = [top - value for value in sound if top - value > AGREEMENT]
         gap = min(below, default=math.inf)
@@ -212,11 +219,11 @@ class Search:
         finalists: list[int] = []
         for i in order:
             apart = all(abs(found[i].log_likelihood - found[j].log_likelihood) > AGREEMENT for j in finalists)
-            if len(finalists) < FINALISTS and (not finalists or (apart and not self._trouble(found[i]))):
+            if len(finalists) < FINALISTS and (not finalists or (apart and not short_trouble(found[i]))):
                 finalists.append(i)
         inner = [self._between_coordinates(found[i].mixture) for i in finalists]
         ends = climb_all(self.sweep, inner, self.options.tol, self.options.max_iter)
-        top = min(range(len(ends)), key=lambda i: (bool(self._trouble(ends[i])), -ends[i].log_likelihood, i))
+        top = best_first(ends)[0]
         return ends[top], Start(inner[top], starts[finalists[top]].method)
 
     def _between_coordinates(self, mixture: Mixture[Any]) -> Mixture[Any]:

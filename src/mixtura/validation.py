@@ -49,7 +49,9 @@ def as_weights(value: Any, n_components: int) -> Array:
         raise ParameterError(f"weights[{k}] is {weights[k]}; mixing proportions must be non-negative.")
     total = float(weights.sum())
     if abs(total - 1) > WEIGHTS_TOLERANCE:
-        raise ParameterError(f"weights sum to {total:.6g}; mixing proportions must sum to 1 (divide them by their sum).")
+        raise ParameterError(
+            f"weights sum to {total:.6g}; mixing proportions must sum to 1 (divide them by their sum)."
+        )
     if total != 1.0:
         weights = weights / total
     return frozen(weights)
@@ -64,7 +66,8 @@ def check_finite_rows(X: npt.NDArray[Any], columns: Sequence[str] | None, first_
     name = f"column {columns[column]!r}" if columns else f"column {column}"
     raise DataError(
         f"X has {int((~finite).sum())} cells that are NaN or infinite; the first is {X[row, column]} in row "
-        f"{row + first_row}, {name} (rows counted from 0). Remove or fill these rows: every cell must be a finite number."
+        f"{row + first_row}, {name} (rows counted from 0). Remove or fill these rows: every cell must be a finite "
+        "number."
     )
 
 
@@ -74,7 +77,9 @@ def as_sample_weight(value: Any, n_samples: int) -> Array | None:
         return None
     weights = np.ascontiguousarray(value, dtype=np.float64)
     if weights.shape != (n_samples,):
-        raise ShapeError(f"sample_weight has shape {weights.shape} but X has {n_samples} rows; expected ({n_samples},).")
+        raise ShapeError(
+            f"sample_weight has shape {weights.shape} but X has {n_samples} rows; expected ({n_samples},)."
+        )
     bad = ~(np.isfinite(weights) & (weights >= 0))
     if bad.any():
         row = int(np.argmax(bad))
@@ -85,7 +90,7 @@ def as_sample_weight(value: Any, n_samples: int) -> Array | None:
 
 
 def as_responsibilities(value: Any, n_samples: int) -> Array:
-    """(n_samples, n_components), rows summing to one, from responsibilities or from labels (n_samples,) counted from 0."""
+    """(n_samples, n_components), rows summing to one; labels (n_samples,) counted from 0 are taken too."""
     resp = np.asarray(value)
     if resp.ndim == 1 and resp.shape == (n_samples,) and np.issubdtype(resp.dtype, np.integer):
         if resp.min() < 0:

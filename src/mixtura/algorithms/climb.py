@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from mixtura.algorithms.iteration import Iteration, advance, check_certificate, inner_floor
 from mixtura.algorithms.stopping import Aitken
 from mixtura.families.base import Statistics
@@ -119,16 +117,3 @@ def _leave(climb: Climb, statistics: Statistics[Any], floor: Any, sweep: Sweep) 
         climb.failed_at = step.index
     climb.mixture = step.inner_after
     return step
-
-
-def too_small(mixture: Mixture[Any], counts: Any) -> tuple[int, ...]:
-    """Components with too few rows for a covariance of their own: the likelihood grows there without meaning.
-
-    With its own full covariance a component needs more than n_features + 1 rows, with its own variances more than two;
-    where covariances are shared nothing is estimated from one component alone.
-    """
-    constraint = getattr(mixture.components, "constraint", None)
-    if constraint is None or constraint.shared:
-        return ()
-    needed = mixture.n_features + 1 if constraint.form.ndim == 2 else 2
-    return tuple(np.flatnonzero(np.asarray(counts) <= needed * (1 + 1e-9)).tolist())

@@ -2,8 +2,8 @@
 
     L(θ_t)  ≤  bound(θ_{t+1}, q_t)  ≤  L(θ_{t+1})
 
-The bound is a function of the statistics alone: it equals L(θ_t) where the E-step made it tight, and the M-step raises it
-by Q(θ_{t+1} | θ_t) − Q(θ_t | θ_t), so it costs no pass over the rows.
+The bound is a function of the statistics alone: it equals L(θ_t) where the E-step made it tight, and the M-step
+raises it by Q(θ_{t+1} | θ_t) − Q(θ_t | θ_t), so it costs no pass over the rows.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ def em(
     """
     source = as_source(X, sample_weight)
     if source.n_features != theta.n_features:
-        raise ShapeError(f"X has {source.n_features} columns but theta has {theta.n_features} features; expected as many.")
+        raise ShapeError(
+            f"X has {source.n_features} columns but theta has {theta.n_features} features; expected as many."
+        )
     stop = Aitken(tol, source.total_weight) if tol is not None else None
     return _iterate(Sweep(source, n_threads, engine), inward(theta, source.coordinates), stop, max_iter)
 

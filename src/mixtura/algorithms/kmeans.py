@@ -47,7 +47,9 @@ def nearest(X: Array, weights: Array | None, centers: Array) -> tuple[Labels, fl
     return labels, inertia, counts, sums
 
 
-def k_means(X: Array, weights: Array | None, centers: Array, iterations: int = LLOYD_ITERATIONS) -> tuple[Labels, float]:
+def k_means(
+    X: Array, weights: Array | None, centers: Array, iterations: int = LLOYD_ITERATIONS
+) -> tuple[Labels, float]:
     """Lloyd's iterations from centers: labels (n_samples,) and inertia; a center that loses its rows stays."""
     labels, inertia, counts, sums = nearest(X, weights, centers)
     for _ in range(iterations):

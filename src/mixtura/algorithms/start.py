@@ -80,10 +80,8 @@ class Grouping:
         else:
             second = np.diagonal(self.scatter, axis1=1, axis2=2) / (spread**2 if form.ndim else np.mean(spread**2))
         squares = np.trace(second, axis1=1, axis2=2) if form.ndim == 2 else second.sum(axis=1)
-        if form.ndim == 0:
-            scatter = None
-        else:
-            scatter = second.sum(axis=0, keepdims=True) if structure.shared else second
+        pooled = second.sum(axis=0, keepdims=True) if structure.shared else second
+        scatter = pooled if form.ndim else None
         step = origin.m_step(GaussianMoments(np.zeros_like(self.means), squares, scatter), self.counts, floor)
         assert isinstance(step.components, Gaussian)
         weights = frozen(self.counts / self.counts.sum())

@@ -66,10 +66,20 @@ STRUCTURES: dict[str, Structure] = {
         Structure("VII", SPHERICAL, False, lambda k, d: k, "round, each its own size", _own_moments),
         Structure("EEI", DIAGONAL, True, lambda k, d: d, "axis-aligned, equal size and shape", _own_moments),
         Structure(
-            "VVI", DIAGONAL, False, lambda k, d: k * d, "axis-aligned, each its own size and shape", _own_moments
+            "VVI",
+            DIAGONAL,
+            False,
+            lambda k, d: k * d,
+            "axis-aligned, each its own size and shape",
+            _own_moments,
         ),
         Structure(
-            "EEE", FULL, True, lambda k, d: d * (d + 1) // 2, "equal size, shape and orientation", _own_moments
+            "EEE",
+            FULL,
+            True,
+            lambda k, d: d * (d + 1) // 2,
+            "equal size, shape and orientation",
+            _own_moments,
         ),
         Structure(
             "VVV",

@@ -378,7 +378,9 @@ def _as_means(value: Any) -> Array:
     if means.ndim < 2:
         means = means.reshape(-1, 1)
     if means.ndim != 2 or 0 in means.shape:
-        raise ShapeError(f"means has shape {means.shape}; expected (n_components, n_features), or flat in one dimension.")
+        raise ShapeError(
+            f"means has shape {means.shape}; expected (n_components, n_features), or flat in one dimension."
+        )
     return means
 
 

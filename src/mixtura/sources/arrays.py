@@ -49,7 +49,9 @@ class ArraySource(Source):
         if array.ndim != 2:
             raise ShapeError(f"X has shape {array.shape}; expected (n_samples, n_features), or flat for one column.")
         if 0 in array.shape:
-            raise DataError(f"X has shape {array.shape}: there are no rows to look at; expected at least one row and column.")
+            raise DataError(
+                f"X has shape {array.shape}: there are no rows to look at; expected at least one row and column."
+            )
         names = tuple(str(c) for c in columns) if columns is not None else None
         if names is not None and len(names) != array.shape[1]:
             raise ShapeError(f"{len(names)} column names for {array.shape[1]} columns; expected one name a column.")

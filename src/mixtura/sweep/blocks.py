@@ -21,7 +21,7 @@ def blocks(chunk: Chunk, rows: int = BLOCK_ROWS) -> Iterator[Chunk]:
 
 
 def thread_count(n_threads: int | None) -> int:
-    """The number of threads to use: what was asked for, else MIXTURA_NUM_THREADS, else the cores this process may use."""
+    """How many threads to use: what was asked for, else MIXTURA_NUM_THREADS, else the cores of this process."""
     if n_threads is None:
         asked = os.environ.get("MIXTURA_NUM_THREADS", "")
         if asked:

@@ -25,7 +25,11 @@ def serves(components: Family, dtype: np.dtype[Any]) -> bool:
 def kernel_kind(components: Gaussian) -> str:
     """The kernel for a structure: the form of its factors, and whether they are shared."""
     structure = components.constraint
-    return ("tied_" + structure.form.name if structure.form.ndim < 2 else "tied") if structure.shared else structure.form.name
+    return (
+        ("tied_" + structure.form.name if structure.form.ndim < 2 else "tied")
+        if structure.shared
+        else structure.form.name
+    )
 
 
 def _model(mixture: Mixture[Any], components: Gaussian) -> _core.Model:

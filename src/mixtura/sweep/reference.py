@@ -66,9 +66,7 @@ def accumulate(
     return [total for total in totals if total is not None]
 
 
-def evaluate(
-    chunk: Chunk, coordinates: Coordinates, mixture: Mixture[Any], what: str, out: Array
-) -> None:
+def evaluate(chunk: Chunk, coordinates: Coordinates, mixture: Mixture[Any], what: str, out: Array) -> None:
     """Write `component_log_prob`, `log_prob` or `responsibilities` of a chunk into `out`, in inner coordinates."""
     for block in blocks(chunk):
         rows = coordinates.rows_inward(block.rows)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mixtura.errors import ParameterError
 from mixtura.families.base import Family, Statistics
 from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian
 from mixtura.sources.base import Source
 from mixtura.sweep import native, reference
 from mixtura.sweep.blocks import thread_count
+from mixtura.sweep.engines import resolve_engine, use_native
 from mixtura.sweep.totals import Totals, complete, safe, wants_scatter
 from mixtura.validation import Array
 
@@ -42,11 +41,8 @@ class Sweep:
     """
 
     def __init__(self, source: Source, n_threads: int | None = None, engine: str | None = None) -> None:
-        engine = engine or os.environ.get("MIXTURA_ENGINE") or None
-        if engine not in (None, "native", "reference"):
-            raise ParameterError(f"engine is {engine!r}; expected 'native', 'reference' or None.")
         self.source = source
-        self.engine = engine
+        self.engine = resolve_engine(engine)
         self.n_threads = thread_count(n_threads)
 
     def __call__(self, mixtures: Sequence[Mixture[Any]]) -> list[Statistics[Any]]:
@@ -97,7 +93,7 @@ class Sweep:
         totals: list[Statistics[Any]] | None = None
         coordinates = self.source.coordinates
         for chunk in self.source.chunks():
-            if self._native(mixtures, chunk.rows.dtype):
+            if use_native(self.engine, (m.components for m in mixtures), chunk.rows.dtype):
                 part = native.accumulate(chunk, coordinates, mixtures, origins, scatter, self.n_threads)
             else:
                 part = reference.accumulate(chunk, coordinates, mixtures, origins)
@@ -109,12 +105,6 @@ class Sweep:
             for s in totals
         ]
 
-    def _native(self, mixtures: Sequence[Mixture[Any]], dtype: np.dtype[Any]) -> bool:
-        serves = all(native.serves(m.components, dtype) for m in mixtures)
-        if self.engine == "native" and not serves:
-            raise ParameterError("engine='native' does not know this family or kind of number; use engine=None.")
-        return serves and self.engine != "reference"
-
     def _recentred(self, mixture: Mixture[Any], found: Statistics[Any]) -> Statistics[Any]:
         """A second pass about the new means where a component jumped so far that T/N − δδᵀ would cancel."""
         n = np.maximum(found.counts, np.finfo(float).tiny)
@@ -125,6 +115,8 @@ class Sweep:
         if origin.digits_at_risk(found.moments, found.counts) <= DIGITS_AT_RISK:
             return found
         moved = Gaussian.from_factors(
-            origin.means + origin.constraint.form.unwhiten(origin.factors, delta), origin.factors, origin.constraint
+            origin.means + origin.constraint.form.unwhiten(origin.factors, delta),
+            origin.factors,
+            origin.constraint,
         )
         return self._pass([mixture], [moved], [wants_scatter(origin)])[0]

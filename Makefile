@@ -1,0 +1,62 @@
+# mixtura: what a person does here. Each target makes its own virtual environment; only Python >= 3.11, make and g++ are needed.
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin
+
+.PHONY: help demo test slow lint types doctest check build clean
+
+help:            ## this list
+	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: $(VENV)/.demo   ## the main job on real data: groups in Old Faithful's eruptions, and the course exercise explained
+	$(RUN)/mixtura fit examples/old_faithful.csv
+	$(RUN)/mixtura explain --values=-1,0,4,5,6 --weights .5,.5 --means 6,7 --variances 1,4
+
+test: $(VENV)/.test   ## all quick tests
+	$(RUN)/pytest -q -m "not slow" -n auto
+
+slow: $(VENV)/.test   ## the slow tests
+	$(RUN)/pytest -q -m slow -n auto
+
+doctest: $(VENV)/.test   ## the examples in docstrings and README
+	$(RUN)/pytest -q --doctest-modules src/mixtura
+	$(RUN)/python -m doctest README.md
+
+lint: $(VENV)/.lint   ## style
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+
+types: $(VENV)/.lint  ## types
+	$(RUN)/mypy
+
+check: test doctest lint types slow   ## everything CI runs
+
+build: $(VENV)/.build ## the wheel and the source archive, in dist/
+	$(RUN)/python -m build
+
+clean:           ## remove what make made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Set-up. A stamp file is renewed when what it depends on is newer; pip compiles the core when the package is installed.
+SOURCES := pyproject.toml CMakeLists.txt $(shell find cpp -type f)
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mixtura needs Python >= 3.11; set PYTHON=python3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.demo: $(VENV)/bin/python $(SOURCES)
+	$(RUN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	$(RUN)/python -m pip install --quiet --group test
+	touch $@
+
+$(VENV)/.lint: $(VENV)/.test
+	$(RUN)/python -m pip install --quiet --group lint
+	touch $@
+
+$(VENV)/.build: $(VENV)/bin/python
+	$(RUN)/python -m pip install --quiet build
+	touch $@

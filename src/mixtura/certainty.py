@@ -1,0 +1,44 @@
+"""How sure an assignment of rows to components is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mixtura.mixture import Mixture
+from mixtura.sources import Source
+from mixtura.sweep.evaluate import responsibilities_in_pieces, rest_of_largest
+from mixtura.validation import Array
+
+DOUBTFUL = 0.1
+"""A row is doubtful where its uncertainty lies above this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certainty:
+    """How sure the assignment of rows to components is.
+
+    Attributes
+    ----------
+    sizes : (n_components,), rows assigned to each
+    mean_uncertainty : the mean of 1 − max_k p(k | x): the expected share of wrong assignments under the model
+    doubtful : how many rows have an uncertainty above `DOUBTFUL`
+    """
+
+    sizes: Array
+    mean_uncertainty: float
+    doubtful: int
+
+
+def certainty_of(source: Source, mixture: Mixture[Any]) -> Certainty:
+    """Hard sizes and uncertainties of the rows of a source; no (n_samples, n_components) array is held."""
+    sizes, uncertain, doubtful = np.zeros(mixture.n_components), 0.0, 0
+    for piece, resp in responsibilities_in_pieces(source, mixture):
+        labels, rest = rest_of_largest(resp)
+        weights = np.ones(len(rest)) if piece.weights is None else piece.weights
+        sizes += np.bincount(labels, weights, minlength=mixture.n_components)
+        uncertain += float(weights @ rest)
+        doubtful += int(np.count_nonzero((rest > DOUBTFUL) & (weights > 0)))
+    return Certainty(sizes, uncertain / source.total_weight, doubtful)
