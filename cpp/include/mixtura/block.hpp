@@ -2,7 +2,8 @@
 //
 // Rows are stored in slabs of `slab<T>` rows. Feature j of slab s starts at u + s * stride + j * slab<T>; the stride is
 // an odd number of features, so that the slabs of one feature do not fall on the same cache sets.
-// Rows that only fill up the last slab, and rows of weight 0, hold u = 0 and weight 0.
+// Rows that only fill up the last slab hold u = 0 and weight 0; so do, with `blank`, rows of weight 0: whatever stands
+// in them, they then contribute exactly nothing.
 #pragma once
 
 #include "memory.hpp"
@@ -112,20 +113,21 @@ inline void pack_strided(const Rows& rows, const char* data, std::int64_t count,
 }
 
 template <class T>
-inline void pack_weights(const Rows& rows, std::int64_t begin, std::int64_t count, std::int64_t slabs, T* u,
-                         std::int64_t stride, T* w) {
+inline void pack_weights(const Rows& rows, std::int64_t begin, std::int64_t count, std::int64_t slabs, bool blank,
+                         T* u, std::int64_t stride, T* w) {
     for (std::int64_t i = 0; i < slabs * slab<T>; ++i) {
         T value = 0;
         if (i < count) value = rows.weight ? T(element<double>(rows.weight + (begin + i) * rows.weight_stride)) : T(1);
         w[i] = value;
-        if (value == 0 && i < count)
+        if (blank && value == 0 && i < count)
             for (std::int64_t j = 0; j < rows.n_features; ++j) u[i / slab<T> * stride + j * slab<T> + i % slab<T>] = 0;
     }
 }
 
 // Rows begin .. begin + count into u and w; w is left unused when every weight is 1.
 template <class T>
-inline Block<T> pack(const Rows& rows, const Columns<T>& columns, std::int64_t begin, std::int64_t count, T* u, T* w) {
+inline Block<T> pack(const Rows& rows, const Columns<T>& columns, std::int64_t begin, std::int64_t count, bool blank,
+                     T* u, T* w) {
     const std::int64_t slabs = slabs_for<T>(count), stride = slab_stride<T>(rows.n_features);
     const bool contiguous = rows.column_stride == std::int64_t(sizeof(T)) || rows.n_features == 1;
     for (std::int64_t s = 0; s < slabs; ++s) {
@@ -137,7 +139,7 @@ inline Block<T> pack(const Rows& rows, const Columns<T>& columns, std::int64_t b
             pack_strided<T>(rows, data, left < slab<T> ? left : slab<T>, columns, u + s * stride);
     }
     const bool weighted = rows.weight || count % slab<T> != 0;
-    if (weighted) pack_weights<T>(rows, begin, count, slabs, u, stride, w);
+    if (weighted) pack_weights<T>(rows, begin, count, slabs, blank, u, stride, w);
     return {u, weighted ? w : nullptr, stride, slabs, count};
 }
 

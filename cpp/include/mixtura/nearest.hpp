@@ -10,7 +10,7 @@ template <class T>
 class Nearest final : public NearestTask {
 public:
     explicit Nearest(const NearestRequest& request)
-        : request_(request), plan_(request.rows), K_(request.n_centers), D_(request.rows.n_features),
+        : request_(request), plan_(request.rows, false), K_(request.n_centers), D_(request.rows.n_features),
           centers_(K_ * D_) {
         for (std::int64_t i = 0; i < K_ * D_; ++i) centers_[i] = T(request.centers[i]);
     }

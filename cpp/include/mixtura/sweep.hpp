@@ -12,8 +12,8 @@ namespace mixtura::MIXTURA_ARCH {
 template <class T>
 class Plan {
 public:
-    explicit Plan(const Rows& rows)
-        : rows_(rows), columns_(rows.centre, rows.inverse_scale, rows.n_features),
+    explicit Plan(const Rows& rows, bool blank = true)
+        : rows_(rows), blank_(blank), columns_(rows.centre, rows.inverse_scale, rows.n_features),
           block_(block_rows<T>(rows.n_features)), leaf_(leaf_rows<T>(rows.n_samples, rows.n_features)) {}
 
     std::int64_t leaves() const { return (rows_.n_samples + leaf_ - 1) / leaf_; }
@@ -26,7 +26,7 @@ public:
         const std::int64_t end = (leaf + 1) * leaf_ < rows_.n_samples ? (leaf + 1) * leaf_ : rows_.n_samples;
         for (std::int64_t begin = leaf * leaf_; begin < end; begin += block_) {
             const std::int64_t count = begin + block_ < end ? block_ : end - begin;
-            each(pack<T>(rows_, columns_, begin, count, u, w), begin);
+            each(pack<T>(rows_, columns_, begin, count, blank_, u, w), begin);
         }
     }
     T* take_rows(Arena& arena) const {
@@ -38,6 +38,7 @@ public:
 
 private:
     const Rows rows_;
+    const bool blank_;
     const Columns<T> columns_;
     const std::int64_t block_, leaf_;
 };

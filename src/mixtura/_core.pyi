@@ -1,0 +1,202 @@
+"""The compiled kernels. Everything here works in the coordinates u = (x - centre) * inverse_scale.
+
+The instruction set is chosen when a function is called: the fastest that the machine has, or the one that the
+environment variable ``MIXTURA_INSTRUCTION_SET`` (``baseline``, ``avx2`` or ``avx512``) names at that moment; a name that
+is unknown or not available raises ValueError.
+
+Every function releases the GIL while it computes and may be called from several threads at once. Threads are started
+for the call alone, never more than ``n_threads``, than there are leaves of rows, or than the work is worth. Results have
+the same bits for any ``n_threads``: leaves have a fixed number of rows and are added in order.
+
+``X`` is float64 or float32 with any strides, read-only or not. With float32 the inner loops run in float32 and the sums
+of blocks in float64; results are float64 always.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Float = NDArray[np.float64]
+_Data = NDArray[np.float64] | NDArray[np.float32]
+_Structure = Literal["VVV", "EEE", "VVI", "EEI", "VII", "EII"]
+
+Statistics = tuple[float, float, _Float, _Float, _Float, _Float | None]
+"""log_likelihood, log_max_resp, counts, sums, squares, scatter: what `sweep` returns for a model."""
+
+class Climbed(TypedDict):
+    """What `climb` returns; B starts, K components, D features."""
+
+    log_weights: _Float  # (B, K)
+    means: _Float  # (B, K, D)
+    factors: _Float  # (B, ...) as they came
+    log_likelihood: _Float  # (B,) of these parameters, in u coordinates
+    log_max_resp: _Float  # (B,)
+    remaining: _Float  # (B,) Aitken's estimate of the log-likelihood still to be gained, inf where unknown
+    n_iter: NDArray[np.int64]  # (B,) M-steps tried
+    status: NDArray[np.int64]  # (B,) 0 converged, 1 max_iter reached, 2 collapsed, 3 emptied
+
+def instruction_sets() -> list[str]:
+    """Names of the instruction sets that this machine can run, from the plainest to the fastest."""
+
+def instruction_set() -> str:
+    """The instruction set in force now."""
+
+class Model:
+    """The parameters of a mixture, copied and checked.
+
+    Parameters
+    ----------
+    kind : {'full', 'tied', 'diag', 'tied_diag', 'spherical', 'tied_spherical'}
+    log_weights : (K,) natural logarithms; -inf is legal and gives responsibilities of exactly 0
+    means : (K, D)
+    factors : L with covariance = L L': lower triangular (K, D, D) for 'full' and (D, D) for 'tied' (the strict upper
+        part is ignored), standard deviations (K, D), (D,), (K,) and () or (1,) for the others
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind, or shapes that do not fit together.
+    TypeError
+        For anything but float64 arrays.
+    """
+
+    def __init__(
+        self,
+        kind: Literal["full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"],
+        log_weights: _Float,
+        means: _Float,
+        factors: _Float,
+    ) -> None: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def n_components(self) -> int: ...
+    @property
+    def n_features(self) -> int: ...
+
+def sweep(
+    X: _Data,
+    sample_weight: _Float | None,
+    centre: _Float,
+    inverse_scale: _Float,
+    models: Sequence[Model],
+    scatter: Sequence[bool],
+    n_threads: int,
+    about: Sequence[Model | None] | None = None,
+) -> list[Statistics]:
+    """One pass over the rows for a list of models: E-step and sufficient statistics of each.
+
+    With z_ik = L_k^-1 (u_i - mu_k), l_ik = log pi_k + log p(u_i | k), r_ik = exp(l_ik - log sum_k exp l_ik)::
+
+        log_likelihood = sum_i w_i log sum_k exp l_ik     (u coordinates: the caller adds the Jacobian)
+        log_max_resp   = sum_i w_i log max_k r_ik
+        counts[k]      = sum_i w_i r_ik
+        sums[k]        = sum_i w_i r_ik z_ik
+        squares[k]     = sum_i w_i r_ik |z_ik|^2
+        scatter        = sum_i w_i r_ik z_ik z_ik'   (K, D, D) for 'full', summed over k (D, D) for 'tied',
+                         its diagonal (K, D) for 'diag', summed over k (D,) for 'tied_diag', None for the others
+
+    Parameters
+    ----------
+    X : (n, D)
+    sample_weight : (n,) non-negative, or None; rows of weight 0 contribute exactly nothing, whatever they hold
+    centre, inverse_scale : (D,)
+    models : the mixtures; they share one reading of the rows
+    scatter : whether the second moments are wanted, for each model; without them 'tied' costs N (D^2 / 2 + K D)
+    n_threads : at least 1
+    about : for each model None, or a model of the same kind and shape: responsibilities come from `models[i]`, z in
+        sums, squares and scatter from `about[i]`
+
+    Notes
+    -----
+    Finite as long as |z|^2 is finite for some component. Cost N K D^2 multiply-adds for 'full' with scatter.
+    """
+
+def evaluate(
+    X: _Data,
+    centre: _Float,
+    inverse_scale: _Float,
+    model: Model,
+    *,
+    component_log_prob: _Float | None = None,
+    log_prob: _Float | None = None,
+    responsibilities: _Float | None = None,
+    labels: NDArray[np.int64] | None = None,
+    n_threads: int,
+) -> None:
+    """Write what a model says about every row into C-contiguous arrays of the caller.
+
+    component_log_prob : (n, K) log p(u | k), without the weight
+    log_prob : (n,) log sum_k pi_k p(u | k)
+    responsibilities : (n, K)
+    labels : (n,) the component with the largest responsibility, the first on ties
+    """
+
+def nearest(
+    X: _Data,
+    sample_weight: _Float | None,
+    centre: _Float,
+    inverse_scale: _Float,
+    centers: _Float,
+    labels: NDArray[np.int64] | NDArray[np.int32] | None,
+    n_threads: int,
+) -> tuple[float, _Float, _Float]:
+    """One pass of Lloyd's algorithm: the nearest of the centers (K, D) by squared Euclidean distance, first on ties.
+
+    Returns inertia = sum_i w_i min_k |u_i - c_k|^2, counts (K,) = sum of w, sums (K, D) = sum of w u, by cluster. Labels
+    are written in place where an array (n,) is given.
+    """
+
+def update_distances(
+    X: _Data,
+    centre: _Float,
+    inverse_scale: _Float,
+    center: _Float,
+    distances: _Float,
+    n_threads: int,
+) -> float:
+    """distances[i] = min(distances[i], |u_i - center|^2) in place; returns their sum. For k-means++."""
+
+def climb(
+    X: _Data,
+    sample_weight: _Float | None,
+    centre: _Float,
+    inverse_scale: _Float,
+    structure: _Structure,
+    log_weights: _Float,
+    means: _Float,
+    factors: _Float,
+    floor: _Float,
+    tol: float,
+    max_iter: int,
+    n_threads: int,
+) -> Climbed:
+    """EM from B starts on the same rows, each to its end; starts run in parallel.
+
+    log_weights (B, K), means (B, K, D), factors (B, ...). A start stops where Aitken's estimate of what is left to gain
+    lies below `tol` nats a unit of weight three times running, at `max_iter` M-steps, where some entry of the new
+    factor's diagonal (or deviation) in column j falls below floor[j] or its Cholesky factor fails ('collapsed'), or where
+    a component has no rows left ('emptied'). The parameters returned are the last sound ones, with their own
+    log-likelihood.
+    """
+
+def climb_many(
+    X: _Data,
+    sample_weight: _Float | None,
+    centre: _Float,
+    inverse_scale: _Float,
+    structure: _Structure,
+    log_weights: _Float,
+    means: _Float,
+    factors: _Float,
+    floor: _Float,
+    tol: float,
+    max_iter: int,
+    n_threads: int,
+) -> Climbed:
+    """`climb` for B data sets with one start each: X (B, n, D), sample_weight (B, n), centre, inverse_scale and floor (B, D)."""
+
+def vector_function(name: Literal["exp", "log"], x: _Data) -> _Data:
+    """exp (for x <= 0) or log (for x >= 1) as the kernels compute them, for tests of their error bounds; x is (n,)."""
