@@ -195,7 +195,7 @@ struct Starts {
     }
 };
 
-nb::dict run_climb(ClimbRequest& request, const Starts& starts, int n_threads) {
+nb::tuple run_climb(ClimbRequest& request, const Starts& starts, int n_threads) {
     const std::int64_t B = starts.B, K = starts.K;
     NewArray<double> log_weights({B, K}), means({B, K, starts.D}), factors(starts.factor_shape);
     NewArray<double> log_likelihood({B}), log_max_resp({B}), remaining({B});
@@ -216,20 +216,12 @@ nb::dict run_climb(ClimbRequest& request, const Starts& starts, int n_threads) {
     request.status = status.data;
     const std::unique_ptr<Task> task(engine_in_force().climb(request));
     run_released(*task, n_threads);
-    nb::dict out;
-    out["log_weights"] = log_weights.array;
-    out["means"] = means.array;
-    out["factors"] = factors.array;
-    out["log_likelihood"] = log_likelihood.array;
-    out["log_max_resp"] = log_max_resp.array;
-    out["remaining"] = remaining.array;
-    out["n_iter"] = n_iter.array;
-    out["status"] = status.array;
-    return out;
+    return nb::make_tuple(log_weights.array, means.array, factors.array, log_likelihood.array, log_max_resp.array,
+                          remaining.array, n_iter.array, status.array);
 }
 
-nb::dict climb(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::handle inverse_scale,
-               const std::string& structure, nb::handle log_weights, nb::handle means, nb::handle factors,
+nb::tuple climb(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::handle inverse_scale,
+                const std::string& structure, nb::handle log_weights, nb::handle means, nb::handle factors,
                nb::handle floor, double tol, std::int64_t max_iter, int n_threads) {
     const RowsArgument argument(X, sample_weight, centre, inverse_scale);
     const Starts starts(structure, log_weights, means, factors, argument.rows.n_features);
@@ -242,7 +234,7 @@ nb::dict climb(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::ha
     return run_climb(request, starts, n_threads);
 }
 
-nb::dict climb_many(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::handle inverse_scale,
+nb::tuple climb_many(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::handle inverse_scale,
                     const std::string& structure, nb::handle log_weights, nb::handle means, nb::handle factors,
                     nb::handle floor, double tol, std::int64_t max_iter, int n_threads) {
     const View data(X, "X");

@@ -1,41 +1,37 @@
 """The compiled kernels. Everything here works in the coordinates u = (x - centre) * inverse_scale.
 
 The instruction set is chosen when a function is called: the fastest that the machine has, or the one that the
-environment variable ``MIXTURA_INSTRUCTION_SET`` (``baseline``, ``avx2`` or ``avx512``) names at that moment; a name that
-is unknown or not available raises ValueError.
+environment variable ``MIXTURA_INSTRUCTION_SET`` (``baseline``, ``avx2`` or ``avx512``) names at that moment;
+a name that is unknown or not available raises ValueError.
 
-Every function releases the GIL while it computes and may be called from several threads at once. Threads are started
-for the call alone, never more than ``n_threads``, than there are leaves of rows, or than the work is worth. Results have
-the same bits for any ``n_threads``: leaves have a fixed number of rows and are added in order.
+Every function releases the GIL while it computes and may be called from several threads at once. Threads are
+started for the call alone, never more than ``n_threads``, than there are leaves of rows, or than the work is
+worth. Results have the same bits for any ``n_threads``: leaves have a fixed number of rows and are added in order.
 
 ``X`` is float64 or float32 with any strides, read-only or not. With float32 the inner loops run in float32 and the sums
 of blocks in float64; results are float64 always.
 """
 
 from collections.abc import Sequence
-from typing import Literal, TypedDict
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 _Float = NDArray[np.float64]
 _Data = NDArray[np.float64] | NDArray[np.float32]
-_Structure = Literal["VVV", "EEE", "VVI", "EEI", "VII", "EII"]
 
 Statistics = tuple[float, float, _Float, _Float, _Float, _Float | None]
 """log_likelihood, log_max_resp, counts, sums, squares, scatter: what `sweep` returns for a model."""
 
-class Climbed(TypedDict):
-    """What `climb` returns; B starts, K components, D features."""
+Climbed = tuple[_Float, _Float, _Float, _Float, _Float, _Float, NDArray[np.int64], NDArray[np.int64]]
+"""What `climb` returns; B starts, K components, D features.
 
-    log_weights: _Float  # (B, K)
-    means: _Float  # (B, K, D)
-    factors: _Float  # (B, ...) as they came
-    log_likelihood: _Float  # (B,) of these parameters, in u coordinates
-    log_max_resp: _Float  # (B,)
-    remaining: _Float  # (B,) Aitken's estimate of the log-likelihood still to be gained, inf where unknown
-    n_iter: NDArray[np.int64]  # (B,) M-steps tried
-    status: NDArray[np.int64]  # (B,) 0 converged, 1 max_iter reached, 2 collapsed, 3 emptied
+log_weights (B, K), means (B, K, D), factors (B, ...) as they came;
+log_likelihood (B,) of these parameters, in u coordinates; log_max_resp (B,);
+remaining (B,): Aitken's estimate of the log-likelihood still to be gained, inf where unknown;
+n_iter (B,): M-steps tried; status (B,): 0 converged, 1 max_iter reached, 2 collapsed, 3 emptied.
+"""
 
 def instruction_sets() -> list[str]:
     """Names of the instruction sets that this machine can run, from the plainest to the fastest."""
@@ -64,7 +60,7 @@ class Model:
 
     def __init__(
         self,
-        kind: Literal["full", "tied", "diag", "tied_diag", "spherical", "tied_spherical"],
+        kind: str,
         log_weights: _Float,
         means: _Float,
         factors: _Float,
@@ -145,8 +141,8 @@ def nearest(
 ) -> tuple[float, _Float, _Float]:
     """One pass of Lloyd's algorithm: the nearest of the centers (K, D) by squared Euclidean distance, first on ties.
 
-    Returns inertia = sum_i w_i min_k |u_i - c_k|^2, counts (K,) = sum of w, sums (K, D) = sum of w u, by cluster. Labels
-    are written in place where an array (n,) is given.
+    Returns inertia = sum_i w_i min_k |u_i - c_k|^2, counts (K,) = sum of w, sums (K, D) = sum of w u, by cluster.
+    Labels are written in place where an array (n,) is given.
     """
 
 def update_distances(
@@ -164,7 +160,7 @@ def climb(
     sample_weight: _Float | None,
     centre: _Float,
     inverse_scale: _Float,
-    structure: _Structure,
+    structure: str,
     log_weights: _Float,
     means: _Float,
     factors: _Float,
@@ -175,11 +171,11 @@ def climb(
 ) -> Climbed:
     """EM from B starts on the same rows, each to its end; starts run in parallel.
 
-    log_weights (B, K), means (B, K, D), factors (B, ...). A start stops where Aitken's estimate of what is left to gain
-    lies below `tol` nats a unit of weight three times running, at `max_iter` M-steps, where some entry of the new
-    factor's diagonal (or deviation) in column j falls below floor[j] or its Cholesky factor fails ('collapsed'), or where
-    a component has no rows left ('emptied'). The parameters returned are the last sound ones, with their own
-    log-likelihood.
+    structure is one of VVV EEE VVI EEI VII EII; log_weights (B, K), means (B, K, D), factors (B, ...). A start stops
+    where Aitken's estimate of what is left to gain lies below `tol` nats a unit of weight three times running, at
+    `max_iter` M-steps, where some entry of the new factor's diagonal (or deviation) in column j falls below floor[j]
+    or its Cholesky factor fails ('collapsed'), or where a component has no rows left ('emptied'). The parameters
+    returned are the last sound ones, with their own log-likelihood.
     """
 
 def climb_many(
@@ -187,7 +183,7 @@ def climb_many(
     sample_weight: _Float | None,
     centre: _Float,
     inverse_scale: _Float,
-    structure: _Structure,
+    structure: str,
     log_weights: _Float,
     means: _Float,
     factors: _Float,
@@ -196,7 +192,10 @@ def climb_many(
     max_iter: int,
     n_threads: int,
 ) -> Climbed:
-    """`climb` for B data sets with one start each: X (B, n, D), sample_weight (B, n), centre, inverse_scale and floor (B, D)."""
+    """`climb` for B data sets with one start each.
+
+    X (B, n, D), sample_weight (B, n) or None, centre, inverse_scale and floor (B, D); the rest as in `climb`.
+    """
 
 def vector_function(name: Literal["exp", "log"], x: _Data) -> _Data:
     """exp (for x <= 0) or log (for x >= 1) as the kernels compute them, for tests of their error bounds; x is (n,)."""
