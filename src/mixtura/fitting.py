@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.algorithms.climb import Climb, climb
+from mixtura.algorithms.climb import Climb, Rules, climb_all, plain_em
 from mixtura.algorithms.iteration import Iteration, outward
 from mixtura.algorithms.start import user_start
 from mixtura.certainty import Certainty, certainty_of
@@ -297,7 +297,7 @@ def _given(
     constraint = resolve_structure(structures[0], sweep.source.n_features)
     wanted = None if n_components is None else as_count(n_components, "n_components")
     first = user_start(start, sweep.source, constraint, wanted)
-    end = climb(sweep, first.mixture, options.tol, options.max_iter, callback)
+    end = _to_the_end(sweep, first.mixture, options, callback)
     report = StartReport(1, 1, 0, math.inf, first.method, sweep.source.n_samples)
     return Candidate(
         constraint.name,
@@ -310,13 +310,20 @@ def _given(
     )
 
 
+def _to_the_end(
+    sweep: Sweep, start: Mixture[Any], options: Options, callback: Callable[[Iteration], object] | None
+) -> Climb:
+    """One climb that goes on whether or not a component collapses, for a result that is shown."""
+    return climb_all(sweep, [start], Rules(options.tol, options.max_iter, give_up=False), plain_em, callback)[0]
+
+
 def _retraced(
     sweep: Sweep, best: Candidate, options: Options, callback: Callable[[Iteration], object] | None
 ) -> Candidate:
     """The winner climbed once more, with trace and certificate; its better end is kept."""
     if best.climb.trace and callback is None:
         return replace(best, trouble=trouble_of(sweep.source, best.climb))
-    end = climb(sweep, best.start.mixture, options.tol, options.max_iter, callback)
+    end = _to_the_end(sweep, best.start.mixture, options, callback)
     return replace(best, climb=end, trouble=trouble_of(sweep.source, end))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.algorithms.climb import Climb, climb_all
+from mixtura.algorithms.acceleration import accelerated_em
+from mixtura.algorithms.climb import Climb, Rules, climb_all
 from mixtura.algorithms.compiled import climb_compiled
 from mixtura.algorithms.compiled import serves as core_serves
 from mixtura.algorithms.iteration import inner_floor
@@ -129,7 +130,7 @@ def climbs(sweep: Sweep, starts: Sequence[Start], tol: float, max_iter: int) -> 
     mixtures = [s.mixture for s in starts]
     if core_serves(sweep, mixtures):
         return climb_compiled(sweep, mixtures, tol, max_iter)
-    return climb_all(sweep, mixtures, tol, max_iter)
+    return climb_all(sweep, mixtures, Rules(tol, max_iter), accelerated_em)
 
 
 def best_first(ends: Sequence[Climb]) -> list[int]:
@@ -222,7 +223,7 @@ class Search:
             if len(finalists) < FINALISTS and (not finalists or (apart and not short_trouble(found[i]))):
                 finalists.append(i)
         inner = [self._between_coordinates(found[i].mixture) for i in finalists]
-        ends = climb_all(self.sweep, inner, self.options.tol, self.options.max_iter)
+        ends = climb_all(self.sweep, inner, Rules(self.options.tol, self.options.max_iter), accelerated_em)
         top = best_first(ends)[0]
         return ends[top], Start(inner[top], starts[finalists[top]].method)
 

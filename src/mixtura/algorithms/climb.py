@@ -1,9 +1,13 @@
-"""Climbs: EM run to its limit, several at a time so that all share each reading of the rows."""
+"""Climbs: EM run to its limit, several at a time so that all share each reading of the rows.
+
+A climb is a generator: it yields the mixture whose statistics it wants and is sent them. What it does with them is its own
+affair (plain EM here, accelerated EM in `acceleration`); the driver gathers what all climbs want and reads the rows once.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +18,7 @@ from mixtura.mixture import Mixture
 from mixtura.sweep import Sweep
 
 OnIteration = Callable[[Iteration], object]
+Climbing = Generator[Mixture[Any], Statistics[Any], None]
 
 
 @dataclass(slots=True)
@@ -25,11 +30,12 @@ class Climb:
     mixture : inner coordinates
     log_likelihood : of `mixture`, total nats
     log_max_resp : Σ w log max_k r of `mixture`, nats (`Mixture.icl`)
-    n_iter : M-steps done
+    n_iter : E-steps taken after the first: readings of the rows that moved the climb or tried to
     remaining : Aitken's estimate of the gain still to come, total nats
     converged : whether the stopping rule held
     collapsed, emptied : components, with `failed_at` the iteration at which it happened first
-    trace : (log-likelihood before, bound after, remaining) of each iteration
+    counts : (n_components,), N_k at `mixture`
+    trace : (log-likelihood before, bound after, remaining) of each iteration that was kept
     """
 
     mixture: Mixture[Any]
@@ -49,71 +55,99 @@ class Climb:
         """Whether no component collapsed or emptied."""
         return not (self.collapsed or self.emptied) and math.isfinite(self.log_likelihood)
 
+    def arrive(self, mixture: Mixture[Any], statistics: Statistics[Any]) -> None:
+        """Stand at a mixture whose E-step has been taken."""
+        self.mixture = mixture
+        self.log_likelihood = statistics.log_likelihood
+        self.log_max_resp = statistics.log_max_resp
+        self.counts = statistics.counts
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """When a climb ends.
+
+    Attributes
+    ----------
+    tol : nats per unit of row weight, of Aitken's remaining gain
+    max_iter : readings of the rows at most
+    give_up : end at the first collapsed or emptied component; otherwise go on above the floor
+    """
+
+    tol: float
+    max_iter: int
+    give_up: bool = True
+
+
+class Stepper:
+    """The M-step of one climb: advances, writes the trace, checks each certificate, notes what went wrong."""
+
+    def __init__(self, sweep: Sweep, climb: Climb, on_iteration: OnIteration | None) -> None:
+        self.source = sweep.source
+        self.floor = inner_floor(sweep.source)
+        self.climb = climb
+        self.on_iteration = on_iteration
+        self.last: Iteration | None = None
+
+    def step(self, mixture: Mixture[Any], statistics: Statistics[Any]) -> Iteration:
+        """Take in the E-step at a mixture the climb moves to, and do the M-step; no row is read."""
+        if self.last is not None:
+            check_certificate(self.last, statistics.log_likelihood, self.source)
+        climb = self.climb
+        climb.arrive(mixture, statistics)
+        self.last = advance(len(climb.trace) + 1, mixture, statistics, self.floor, self.source.coordinates)
+        climb.collapsed, climb.emptied = self.last.collapsed, self.last.emptied
+        if not climb.sound and climb.failed_at is None:
+            climb.failed_at = self.last.index
+        return self.last
+
+    def keep(self) -> None:
+        """Write the last iteration to the trace: the climb goes on from it."""
+        assert self.last is not None
+        self.climb.trace.append((self.last.log_likelihood, self.last.lower_bound, self.climb.remaining))
+        if self.on_iteration is not None:
+            self.on_iteration(self.last)
+
+
+def plain_em(climb: Climb, sweep: Sweep, rules: Rules, on_iteration: OnIteration | None = None) -> Climbing:
+    """EM, step by step, until Aitken's estimate says that the limit is near."""
+    stop = Aitken(rules.tol, sweep.source.total_weight)
+    stepper = Stepper(sweep, climb, on_iteration)
+    mixture = climb.mixture
+    while True:
+        statistics = yield mixture
+        here = stepper.step(mixture, statistics)
+        climb.converged = stop.converged(statistics.log_likelihood)
+        climb.remaining = stop.remaining
+        if climb.converged or climb.n_iter >= rules.max_iter or not math.isfinite(statistics.log_likelihood):
+            return
+        stepper.keep()
+        if rules.give_up and not climb.sound:
+            return
+        climb.n_iter += 1
+        mixture = here.inner_after
+
+
+Algorithm = Callable[[Climb, Sweep, Rules, OnIteration | None], Climbing]
+
 
 def climb_all(
     sweep: Sweep,
     starts: Sequence[Mixture[Any]],
-    tol: float,
-    max_iter: int,
-    *,
-    give_up: bool = True,
+    rules: Rules,
+    algorithm: Algorithm = plain_em,
     on_iteration: OnIteration | None = None,
 ) -> list[Climb]:
-    """Run EM from each start (inner coordinates) until it converges; each reading of the rows serves all of them.
-
-    Parameters
-    ----------
-    tol : nats per unit of row weight, Aitken's remaining gain
-    max_iter : M-steps at most
-    give_up : stop a climb at the first collapsed or emptied component; otherwise go on above the floor
-    on_iteration : called with each iteration of each climb
-    """
+    """Climb from each start (inner coordinates); each reading of the rows serves all climbs that still go on."""
     climbs = [Climb(start) for start in starts]
-    stops = [Aitken(tol, sweep.source.total_weight) for _ in starts]
-    last: list[Iteration | None] = [None] * len(starts)
-    floor = inner_floor(sweep.source)
-    active = list(range(len(starts)))
-    while active:
-        found = sweep([climbs[i].mixture for i in active])
-        going = []
-        for i, statistics in zip(active, found, strict=True):
-            before = last[i]
-            if before is not None:
-                check_certificate(before, statistics.log_likelihood, sweep.source)
-            if not _arrive(climbs[i], stops[i], statistics, max_iter):
-                last[i] = _leave(climbs[i], statistics, floor, sweep)
-                if on_iteration is not None:
-                    on_iteration(last[i])  # type: ignore[arg-type]  # just set
-                if not (give_up and not climbs[i].sound):
-                    going.append(i)
-        active = going
+    walks = [algorithm(climb, sweep, rules, on_iteration) for climb in climbs]
+    wanted = {i: next(walk) for i, walk in enumerate(walks)}
+    while wanted:
+        found = dict(zip(wanted, sweep(list(wanted.values())), strict=True))
+        wanted = {}
+        for i, statistics in found.items():
+            try:
+                wanted[i] = walks[i].send(statistics)
+            except StopIteration:
+                continue
     return climbs
-
-
-def climb(
-    sweep: Sweep, start: Mixture[Any], tol: float, max_iter: int, on_iteration: OnIteration | None = None
-) -> Climb:
-    """One climb that goes on to the end, collapsed or not: for a result that is shown."""
-    return climb_all(sweep, [start], tol, max_iter, give_up=False, on_iteration=on_iteration)[0]
-
-
-def _arrive(climb: Climb, stop: Aitken, statistics: Statistics[Any], max_iter: int) -> bool:
-    """Take in an E-step at the climb's mixture; True where the climb ends there."""
-    climb.log_likelihood = statistics.log_likelihood
-    climb.log_max_resp = statistics.log_max_resp
-    climb.counts = statistics.counts
-    climb.converged = stop.converged(statistics.log_likelihood)
-    climb.remaining = stop.remaining
-    return climb.converged or climb.n_iter >= max_iter or not math.isfinite(statistics.log_likelihood)
-
-
-def _leave(climb: Climb, statistics: Statistics[Any], floor: Any, sweep: Sweep) -> Iteration:
-    """The M-step."""
-    step = advance(climb.n_iter + 1, climb.mixture, statistics, floor, sweep.source.coordinates)
-    climb.trace.append((step.log_likelihood, step.lower_bound, climb.remaining))
-    climb.n_iter += 1
-    climb.collapsed, climb.emptied = step.collapsed, step.emptied
-    if (step.collapsed or step.emptied) and climb.failed_at is None:
-        climb.failed_at = step.index
-    climb.mixture = step.inner_after
-    return step

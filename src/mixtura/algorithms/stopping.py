@@ -29,6 +29,11 @@ class Aitken:
         self._gain: float | None = None
         self._confirmed = 0
 
+    def restart(self) -> None:
+        """Forget the gains so far: the next log-likelihood was not reached by one EM step."""
+        self._last = self._gain = None
+        self._confirmed = 0
+
     def converged(self, log_likelihood: float) -> bool:
         """Take the next log-likelihood (total nats) and say whether to stop."""
         if self._last is not None:

@@ -1,0 +1,72 @@
+"""Free coordinates of a mixture, in which any straight step stays a mixture.
+
+φ = (log π_k − mean log π, μ_k, strict lower part of L_k, log diag L_k), columns in units of their own spread. Any φ maps back to
+proportions and positive definite covariances, so extrapolating needs no repairs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mixtura.families.gaussian import Gaussian
+from mixtura.mixture import Mixture
+from mixtura.validation import Array, frozen
+
+
+@dataclass(frozen=True, slots=True)
+class FreeParameters:
+    """Packs Gaussian mixtures into vectors and back.
+
+    Parameters
+    ----------
+    spread : (n_features,), the standard deviation of each column
+    floor : (n_features,), no standard deviation comes back below it
+    """
+
+    spread: Array
+    floor: Array
+
+    def pack(self, mixture: Mixture[Any]) -> Array | None:
+        """φ, or None where the mixture lies on the boundary (a weight of zero) or is of another family."""
+        components = mixture.components
+        if not isinstance(components, Gaussian) or not np.all(mixture.weights > 0):
+            return None
+        logs = np.log(mixture.weights)
+        factors = components.factors
+        scaled = factors / self.spread[:, None] if factors.ndim == 3 else factors
+        if factors.ndim == 3:
+            rows, columns = np.tril_indices(mixture.n_features)
+            lower = scaled[:, rows, columns]
+            lower[:, rows == columns] = np.log(lower[:, rows == columns])
+        else:
+            lower = np.log(scaled)
+        return np.concatenate([logs - logs.mean(), (components.means / self.spread).ravel(), lower.ravel()])
+
+    def unpack(self, phi: Array, like: Mixture[Any]) -> Mixture[Gaussian] | None:
+        """The mixture of φ, of the same structure as another; None where it is not finite or below the floor."""
+        old = like.components
+        k, d = like.n_components, like.n_features
+        with np.errstate(over="ignore"):
+            weights = np.exp(phi[:k] - phi[:k].max())
+            means = phi[k : k + k * d].reshape(k, d) * self.spread
+            lower = phi[k + k * d :]
+            if old.factors.ndim == 3:
+                rows, columns = np.tril_indices(d)
+                entries = lower.reshape(len(old.factors), -1).copy()
+                entries[:, rows == columns] = np.exp(entries[:, rows == columns])
+                factors = np.zeros_like(old.factors)
+                factors[:, rows, columns] = entries
+                factors *= self.spread[:, None]
+                smallest = np.diagonal(factors, axis1=1, axis2=2)
+            else:
+                factors = np.exp(lower).reshape(old.factors.shape)
+                smallest = factors if factors.ndim == 2 else factors[:, None]
+        weights = weights / weights.sum()
+        finite = np.all(np.isfinite(means)) and np.all(np.isfinite(factors)) and np.all(weights > 0)
+        if not finite or not np.all(smallest > self.floor):
+            return None
+        components = Gaussian.from_factors(frozen(means), frozen(factors), old.constraint)
+        return Mixture.trusted(frozen(weights), components, like=like)
