@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
+import core_twin as twin
 import numpy as np
 import pytest
 
 from mixtura import _core
 
-_spec = importlib.util.spec_from_file_location("core_twin", Path(__file__).with_name("twin.py"))
-twin = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(twin)
-
-ENGINES = _core.instruction_sets()
 TOLERANCE = {np.float64: 2e-13, np.float32: 2e-5}
-
-
-@pytest.fixture(params=ENGINES)
-def engine(request, monkeypatch):
-    monkeypatch.setenv("MIXTURA_INSTRUCTION_SET", request.param)
-    assert _core.instruction_set() == request.param
-    return request.param
 
 
 def problem(kind, n, D, K=3, dtype=np.float64, weighted=False, seed=0):
@@ -68,7 +54,7 @@ def test_compiled_equals_twin(engine, kind, dtype, weighted):
             model = _core.Model(kind, *parameters)
             for scatter in (True, False):
                 got = sweep(X, weight, centre, scale, [model], [scatter])[0]
-                assert_close(got, want[:5] + (want[5] if scatter else None,), TOLERANCE[dtype], scale=1 + 0.02 * n)
+                assert_close(got, (*want[:5], want[5] if scatter else None), TOLERANCE[dtype], scale=1 + 0.02 * n)
 
 
 @pytest.mark.parametrize("kind", twin.KINDS)
