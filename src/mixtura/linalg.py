@@ -11,11 +11,17 @@ import numpy as np
 from mixtura.validation import Array
 
 
+FEW_COLUMNS = 24
+"""Up to this size a stack is solved by NumPy, all its systems at once; above it SciPy's LAPACK takes them one by one."""
+
+
 def solve_lower(factor: Array, right: Array) -> Array:
     """Solve L y = b for one lower triangular L (D, D) and right-hand sides b (D, m), by forward substitution.
 
     Backward stable whatever the condition number of L (Higham 2002, section 8.1).
     """
+    if len(factor) <= FEW_COLUMNS and right.shape[1] <= FEW_COLUMNS:
+        return _forward_substitution(factor[None], right[None])[0]
     from scipy.linalg import solve_triangular
 
     solution: Array = solve_triangular(factor, right, lower=True, check_finite=False)
@@ -24,13 +30,22 @@ def solve_lower(factor: Array, right: Array) -> Array:
 
 def solve_lower_stack(factors: Array, right: Array) -> Array:
     """Solve L_k Y_k = B_k for stacks (K, D, D) and (K, D, m); a stack of one factor serves every k."""
-    if factors.shape[1] == 1:
-        return right / factors
+    if factors.shape[1] <= FEW_COLUMNS:
+        return _forward_substitution(factors, right)
     if factors.shape[0] == 1:
         wide = np.moveaxis(right, 0, 1).reshape(right.shape[1], -1)
         solved = solve_lower(factors[0], wide)
         return np.ascontiguousarray(np.moveaxis(solved.reshape(right.shape[1], right.shape[0], -1), 1, 0))
     return np.stack([solve_lower(factor, b) for factor, b in zip(factors, right, strict=True)])
+
+
+def _forward_substitution(factors: Array, right: Array) -> Array:
+    """y_i = (b_i − Σ_{j<i} L_ij y_j) / L_ii, for all systems of the stacks together."""
+    solution = np.empty((max(len(factors), len(right)), *right.shape[1:]))
+    for i in range(factors.shape[1]):
+        known = (factors[:, i : i + 1, :i] @ solution[:, :i])[:, 0] if i else 0.0
+        solution[:, i] = (right[:, i] - known) / factors[:, i, i : i + 1]
+    return solution
 
 
 def diagonals(stack: Array) -> Array:

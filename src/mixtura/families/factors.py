@@ -44,6 +44,10 @@ class Form(Protocol):
         """(n, D): L_k⁻¹ applied to each of the rows (n, D)."""
         ...
 
+    def whiten_each(self, factors: Array, deltas: Array) -> Array:
+        """(K, D): L_k⁻¹ δ_k."""
+        ...
+
     def unwhiten(self, factors: Array, deltas: Array) -> Array:
         """(K, D): L_k δ_k."""
         ...
@@ -112,6 +116,9 @@ class Full:
     def whiten(self, factors: Array, k: int, rows: Array) -> Array:
         return solve_lower(factors[k], rows.T).T
 
+    def whiten_each(self, factors: Array, deltas: Array) -> Array:
+        return solve_lower_stack(factors, deltas[:, :, None])[:, :, 0]
+
     def unwhiten(self, factors: Array, deltas: Array) -> Array:
         return (factors @ deltas[:, :, None])[:, :, 0]
 
@@ -171,6 +178,9 @@ class Diagonal:
     def whiten(self, factors: Array, k: int, rows: Array) -> Array:
         return rows / factors[k]
 
+    def whiten_each(self, factors: Array, deltas: Array) -> Array:
+        return deltas / factors
+
     def unwhiten(self, factors: Array, deltas: Array) -> Array:
         return factors * deltas
 
@@ -219,6 +229,9 @@ class Spherical:
 
     def whiten(self, factors: Array, k: int, rows: Array) -> Array:
         return rows / factors[k]
+
+    def whiten_each(self, factors: Array, deltas: Array) -> Array:
+        return deltas / factors[:, None]
 
     def unwhiten(self, factors: Array, deltas: Array) -> Array:
         return factors[:, None] * deltas

@@ -238,7 +238,7 @@ class Gaussian(Family):
         if at is self:
             trace = moments.squares
         else:
-            steps = np.stack([self._whiten(k, at.means[k : k + 1])[0] for k in range(self.n_components)])
+            steps = form.whiten_each(self._factors, at.means - self._means)
             mixed = form.outer(moments.sums, steps)
             mixed = mixed + (np.swapaxes(mixed, -2, -1) if form.ndim == 2 else mixed)
             about = form.outer(steps, steps) * counts.reshape(-1, *[1] * form.ndim) - mixed
