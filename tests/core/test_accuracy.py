@@ -23,8 +23,9 @@ def exact_step(X, log_weights, means, factors):
             difference = mpmath.matrix([row[j] - mp(float(means[k, j])) for j in range(D)])
             z = mpmath.lu_solve(triangles[k], difference)
             log_det = sum(mpmath.log(triangles[k][j, j]) for j in range(D))
-            terms.append(mp(float(log_weights[k])) - log_det - mp(D) / 2 * mpmath.log(2 * mpmath.pi)
-                         - sum(v**2 for v in z) / 2)
+            terms.append(
+                mp(float(log_weights[k])) - log_det - mp(D) / 2 * mpmath.log(2 * mpmath.pi) - sum(v**2 for v in z) / 2
+            )
         joint.append(terms)
     total = mp(0)
     resp = []
@@ -37,8 +38,13 @@ def exact_step(X, log_weights, means, factors):
     for k in range(K):
         count = sum(r[k] for r in resp)
         mean = [sum(resp[i][k] * rows[i][j] for i in range(n)) / count for j in range(D)]
-        cov = [[sum(resp[i][k] * (rows[i][a] - mean[a]) * (rows[i][b] - mean[b]) for i in range(n)) / count
-                for b in range(D)] for a in range(D)]
+        cov = [
+            [
+                sum(resp[i][k] * (rows[i][a] - mean[a]) * (rows[i][b] - mean[b]) for i in range(n)) / count
+                for b in range(D)
+            ]
+            for a in range(D)
+        ]
         new_means.append(mean)
         covariances.append(cov)
     return total, new_means, covariances
@@ -47,10 +53,12 @@ def exact_step(X, log_weights, means, factors):
 def compiled_step(X, centre, log_weights, means, factors):
     """The same through the compiled loop, in coordinates about `centre`; factors of the new covariances."""
     D = means.shape[1]
-    first = _core.climb(X, None, centre, np.ones(D), "VVV", log_weights[None], means[None], factors[None], np.zeros(D),
-                        0.0, 0, 1)
-    then = _core.climb(X, None, centre, np.ones(D), "VVV", log_weights[None], means[None], factors[None], np.zeros(D),
-                       0.0, 1, 1)
+    first = _core.climb(
+        X, None, centre, np.ones(D), "VVV", log_weights[None], means[None], factors[None], np.zeros(D), 0.0, 0, 1
+    )
+    then = _core.climb(
+        X, None, centre, np.ones(D), "VVV", log_weights[None], means[None], factors[None], np.zeros(D), 0.0, 1, 1
+    )
     return first[3][0], then[1][0], then[2][0]
 
 

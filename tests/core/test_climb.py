@@ -22,8 +22,9 @@ def m_step(kind, statistics, means, factors):
     within = squares - counts * (delta**2).sum(1)
     total = counts.sum()
     new_factors = {
-        "full": lambda: np.stack([triangles[k] @ np.linalg.cholesky((scatter[k] - outer[k]) / counts[k])
-                                  for k in range(K)]),
+        "full": lambda: np.stack(
+            [triangles[k] @ np.linalg.cholesky((scatter[k] - outer[k]) / counts[k]) for k in range(K)]
+        ),
         "tied": lambda: triangles[0] @ np.linalg.cholesky((scatter - outer.sum(0)) / total),
         "diag": lambda: factors * np.sqrt(scatter / counts[:, None] - delta**2),
         "tied_diag": lambda: factors * np.sqrt((scatter - (counts[:, None] * delta**2).sum(0)) / total),
@@ -142,8 +143,9 @@ def test_many_data_sets_equal_one_at_a_time(engine, structure, dtype):
     for a, b in zip(many, same, strict=True):
         assert a.tobytes() == b.tobytes()
     for b in range(B):
-        one = _core.climb(X[b], weight[b], centre[b], scale[b], structure, *(p[b : b + 1] for p in start), floor[b],
-                          1e-6, 200, 1)
+        one = _core.climb(
+            X[b], weight[b], centre[b], scale[b], structure, *(p[b : b + 1] for p in start), floor[b], 1e-6, 200, 1
+        )
         for a, c in zip(many, one, strict=True):
             assert a[b].tobytes() == c[0].tobytes()
 

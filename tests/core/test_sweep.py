@@ -179,12 +179,19 @@ def test_evaluate_equals_twin(engine, kind):
     for D, n, dtype in ((1, 5, np.float64), (2, 300, np.float64), (7, 129, np.float32), (20, 257, np.float64)):
         X, _, centre, scale, parameters = problem(kind, n, D, 4, dtype)
         _, log_p, log_prob, resp = twin.e_step(X, centre, scale, kind, *parameters)
-        out = {"component_log_prob": np.empty((n, 4)), "log_prob": np.empty(n), "responsibilities": np.empty((n, 4)),
-               "labels": np.empty(n, np.int64)}
+        out = {
+            "component_log_prob": np.empty((n, 4)),
+            "log_prob": np.empty(n),
+            "responsibilities": np.empty((n, 4)),
+            "labels": np.empty(n, np.int64),
+        }
         _core.evaluate(X, centre, scale, _core.Model(kind, *parameters), **out, n_threads=2)
         tolerance = {np.float64: 1e-12, np.float32: 3e-5}[dtype]
-        for got, want in ((out["component_log_prob"], log_p), (out["log_prob"], log_prob),
-                          (out["responsibilities"], resp)):
+        for got, want in (
+            (out["component_log_prob"], log_p),
+            (out["log_prob"], log_prob),
+            (out["responsibilities"], resp),
+        ):
             want = want.astype(np.float64)
             np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * 10)
         clear = np.sort(resp, 1)[:, -1] - np.sort(resp, 1)[:, -2] > 1e-3

@@ -23,10 +23,16 @@ def ulps(got, want, dtype):
 def test_exp_is_within_two_ulp(engine, dtype, lowest):
     rng = np.random.default_rng(1)
     half = np.arange(-200, 1) * np.log(2) / 2
-    x = np.concatenate([
-        rng.uniform(lowest, 0, 3000), rng.uniform(-2, 0, 2000), -(10 ** rng.uniform(-20, 0, 500)),
-        half[half >= lowest], np.nextafter(half, 0)[half >= lowest], [lowest, 0.0, -0.0],
-    ]).astype(dtype)
+    x = np.concatenate(
+        [
+            rng.uniform(lowest, 0, 3000),
+            rng.uniform(-2, 0, 2000),
+            -(10 ** rng.uniform(-20, 0, 500)),
+            half[half >= lowest],
+            np.nextafter(half, 0)[half >= lowest],
+            [lowest, 0.0, -0.0],
+        ]
+    ).astype(dtype)
     x = x[x >= lowest]
     with mpmath.workdps(50):
         want = [mpmath.exp(mpmath.mpf(float(v))) for v in x]

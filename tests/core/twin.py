@@ -37,9 +37,12 @@ def lower_triangles(kind, factors, K, D):
         return f
     if kind == "tied":
         return np.broadcast_to(f, (K, D, D))
-    sd = {"diag": lambda: f, "tied_diag": lambda: np.broadcast_to(f, (K, D)),
-          "spherical": lambda: np.repeat(f[:, None], D, 1),
-          "tied_spherical": lambda: np.broadcast_to(f.reshape(1, 1), (K, D))}[kind]()
+    sd = {
+        "diag": lambda: f,
+        "tied_diag": lambda: np.broadcast_to(f, (K, D)),
+        "spherical": lambda: np.repeat(f[:, None], D, 1),
+        "tied_spherical": lambda: np.broadcast_to(f.reshape(1, 1), (K, D)),
+    }[kind]()
     return sd[:, :, None] * np.eye(D, dtype=L)
 
 
@@ -101,6 +104,10 @@ def sweep(X, weight, centre, inverse_scale, kind, log_weights, means, factors, s
         if second is not None and kind.startswith("tied"):
             second = second.sum(0)
         return (
-            float((w * log_prob).sum()), float((w * np.log(resp.max(1))).sum()), r.sum(0),
-            np.einsum("ik,kij->kj", r, z), np.einsum("ik,kij->k", r, z**2), second,
+            float((w * log_prob).sum()),
+            float((w * np.log(resp.max(1))).sum()),
+            r.sum(0),
+            np.einsum("ik,kij->kj", r, z),
+            np.einsum("ik,kij->k", r, z**2),
+            second,
         )
