@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mixtura.validation import Array
+from mixtura.validation import Array, Flags
 
 
 FEW_COLUMNS = 24
@@ -21,7 +21,8 @@ def solve_lower(factor: Array, right: Array) -> Array:
     Backward stable whatever the condition number of L (Higham 2002, section 8.1).
     """
     if len(factor) <= FEW_COLUMNS and right.shape[1] <= FEW_COLUMNS:
-        return _forward_substitution(factor[None], right[None])[0]
+        solved: Array = _forward_substitution(factor[None], right[None])[0]
+        return solved
     from scipy.linalg import solve_triangular
 
     solution: Array = solve_triangular(factor, right, lower=True, check_finite=False)
@@ -75,7 +76,7 @@ def semidefinite_root(moments: Array) -> Array:
     return root
 
 
-def lift_singular_values(factors: Array, floor: Array) -> tuple[Array, Array]:
+def lift_singular_values(factors: Array, floor: Array) -> tuple[Array, Flags]:
     """Raise the standard deviation in every direction of a stack of factors to a floor given per column.
 
     In the metric of the floor, F⁻¹ L with F = diag(floor), singular values below one are set to one.

@@ -13,6 +13,7 @@ from mixtura.errors import DataError, ParameterError, ShapeError
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 WEIGHTS_TOLERANCE = 1e-6
 """How far the weights of a mixture may be from summing to one; they are divided by their sum."""
@@ -96,7 +97,8 @@ def as_responsibilities(value: Any, n_samples: int) -> Array:
         if resp.min() < 0:
             row = int(np.argmin(resp))
             raise ParameterError(f"label {int(resp[row])} in row {row}; expected labels counted from 0.")
-        return np.eye(int(resp.max()) + 1)[resp]
+        one_hot: Array = np.eye(int(resp.max()) + 1)[resp]
+        return one_hot
     if resp.ndim != 2 or resp.shape[0] != n_samples:
         raise ShapeError(
             f"responsibilities have shape {resp.shape} and kind {resp.dtype} but X has {n_samples} rows; "

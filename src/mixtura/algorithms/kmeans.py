@@ -25,7 +25,7 @@ def seed_plus_plus(X: Array, weights: Array | None, n_components: int, rng: np.r
     zero, one = np.zeros(X.shape[1]), np.ones(X.shape[1])
     distances = np.full(len(X), np.inf)
     mass = np.ones(len(X)) if weights is None else weights
-    chosen = []
+    chosen: list[int] = []
     for _ in range(n_components):
         probability = mass if not chosen else mass * distances
         chosen.append(_draw(probability if probability.sum() > 0 else mass, rng))

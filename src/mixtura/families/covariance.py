@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from mixtura.errors import StructureError
 from mixtura.families.factors import DIAGONAL, FULL, SPHERICAL, Form
-from mixtura.validation import Array, nearest_names
+from mixtura.validation import Array, Flags, nearest_names
 
-Update = Callable[["Structure", Array, Array, Array, Array], tuple[Array, Array]]
+Update = Callable[["Structure", Array, Array, Array, Array], tuple[Array, Flags]]
 """(structure, factors, centred scatter, counts, floor) -> (new factors, where the floor acted)."""
 
 
@@ -40,14 +40,14 @@ class Structure:
     description: str
     update: Update
 
-    def m_step(self, factors: Array, scatter: Array, counts: Array, floor: Array) -> tuple[Array, Array]:
+    def m_step(self, factors: Array, scatter: Array, counts: Array, floor: Array) -> tuple[Array, Flags]:
         """New factors, and (m,) where the floor acted."""
         return self.update(self, factors, scatter, counts, floor)
 
 
 def _own_moments(
     structure: Structure, factors: Array, scatter: Array, counts: Array, floor: Array
-) -> tuple[Array, Array]:
+) -> tuple[Array, Flags]:
     """Σ is the mean scatter in the structure's own form: Σ_k = W_k / N_k, or ΣW_k / ΣN_k where shared.
 
     In square-root form L ← L · root(scatter / N), so Σ itself is never built (`docs/explanation/numerics.md`).

@@ -19,7 +19,7 @@ from mixtura.linalg import (
     solve_lower,
     solve_lower_stack,
 )
-from mixtura.validation import Array
+from mixtura.validation import Array, Flags
 
 NEAR_FLOOR = 1e4
 """Below this many floors on its diagonal, a full factor's singular values are looked at; above it they can't act."""
@@ -64,7 +64,7 @@ class Form(Protocol):
         """How many columns one entry of the moments sums over: D where a factor is spherical, else 1."""
         ...
 
-    def multiply(self, factors: Array, moments: Array, floor: Array) -> tuple[Array, Array]:
+    def multiply(self, factors: Array, moments: Array, floor: Array) -> tuple[Array, Flags]:
         """L · root(M) with the floor applied, and (m,) where the floor acted."""
         ...
 
@@ -133,7 +133,7 @@ class Full:
     def degrees(self, n_features: int) -> int:
         return 1
 
-    def multiply(self, factors: Array, moments: Array, floor: Array) -> tuple[Array, Array]:
+    def multiply(self, factors: Array, moments: Array, floor: Array) -> tuple[Array, Flags]:
         try:
             new = factors @ np.linalg.cholesky(moments)
         except np.linalg.LinAlgError:
@@ -166,7 +166,8 @@ class Diagonal:
         return np.sqrt(covariances)
 
     def covariances(self, factors: Array) -> Array:
-        return factors**2
+        covariances: Array = factors**2
+        return covariances
 
     def matrices(self, factors: Array, n_features: int) -> Array:
         return factors[:, :, None] ** 2 * np.eye(n_features)
@@ -176,7 +177,8 @@ class Diagonal:
         return log_det
 
     def whiten(self, factors: Array, k: int, rows: Array) -> Array:
-        return rows / factors[k]
+        whitened: Array = rows / factors[k]
+        return whitened
 
     def whiten_each(self, factors: Array, deltas: Array) -> Array:
         return deltas / factors
@@ -194,9 +196,10 @@ class Diagonal:
     def degrees(self, n_features: int) -> int:
         return 1
 
-    def multiply(self, factors: Array, moments: Array, floor: Array) -> tuple[Array, Array]:
+    def multiply(self, factors: Array, moments: Array, floor: Array) -> tuple[Array, Flags]:
         new = factors * np.sqrt(np.maximum(moments, 0.0))
-        return np.maximum(new, floor), np.any(new < floor, axis=-1)
+        acted: Flags = np.any(new < floor, axis=-1)
+        return np.maximum(new, floor), acted
 
     def ratio_trace(self, factors: Array, new: Array, moments: Array) -> Array:
         trace: Array = (moments * (factors / new) ** 2).sum(axis=-1)
@@ -219,7 +222,8 @@ class Spherical:
         return np.sqrt(covariances)
 
     def covariances(self, factors: Array) -> Array:
-        return factors**2
+        covariances: Array = factors**2
+        return covariances
 
     def matrices(self, factors: Array, n_features: int) -> Array:
         return factors[:, None, None] ** 2 * np.eye(n_features)
@@ -228,7 +232,8 @@ class Spherical:
         return n_features * np.log(factors)
 
     def whiten(self, factors: Array, k: int, rows: Array) -> Array:
-        return rows / factors[k]
+        whitened: Array = rows / factors[k]
+        return whitened
 
     def whiten_each(self, factors: Array, deltas: Array) -> Array:
         return deltas / factors[:, None]
@@ -246,10 +251,11 @@ class Spherical:
     def degrees(self, n_features: int) -> int:
         return n_features
 
-    def multiply(self, factors: Array, moments: Array, floor: Array) -> tuple[Array, Array]:
+    def multiply(self, factors: Array, moments: Array, floor: Array) -> tuple[Array, Flags]:
         new = factors * np.sqrt(np.maximum(moments, 0.0))
         lowest = float(floor.max())
-        return np.maximum(new, lowest), new < lowest
+        acted: Flags = new < lowest
+        return np.maximum(new, lowest), acted
 
     def ratio_trace(self, factors: Array, new: Array, moments: Array) -> Array:
         return moments * (factors / new) ** 2

@@ -162,11 +162,11 @@ class Gaussian(Family):
 
     @property
     def n_components(self) -> int:
-        return self._means.shape[0]
+        return int(self._means.shape[0])
 
     @property
     def n_features(self) -> int:
-        return self._means.shape[1]
+        return int(self._means.shape[1])
 
     @property
     def n_parameters(self) -> int:

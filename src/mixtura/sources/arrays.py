@@ -68,16 +68,16 @@ class ArraySource(Source):
         return int(self.X.shape[1])
 
     @cached_property
-    def total_weight(self) -> float:  # type: ignore[override]  # computed once, read as a property
+    def total_weight(self) -> float:
         return float(self.n_samples if self.sample_weight is None else self.sample_weight.sum())
 
     @cached_property
-    def coordinates(self) -> Coordinates:  # type: ignore[override]
+    def coordinates(self) -> Coordinates:
         rows = np.linspace(0, self.n_samples - 1, min(self.n_samples, SAMPLE_ROWS)).astype(np.intp)
         return Coordinates.of_sample(self.X[rows].astype(np.float64))
 
     @cached_property
-    def resolution(self) -> Array:  # type: ignore[override]
+    def resolution(self) -> Array:
         largest = np.maximum(self.X.max(axis=0), -self.X.min(axis=0))
         tiny = np.finfo(self.X.dtype).tiny
         resolution: Array = np.spacing(np.maximum(largest, tiny)).astype(np.float64)

@@ -74,6 +74,7 @@ def evaluate(
     chunk: Chunk, coordinates: Coordinates, mixture: Mixture[Any], what: str, out: Array, n_threads: int
 ) -> None:
     """Write `component_log_prob`, `log_prob` or `responsibilities` of a chunk into `out`, in inner coordinates."""
+    wanted: dict[str, Any] = {what: out}
     model = _model(mixture, mixture.components)
     inverse_scale = np.full(len(coordinates.centre), 1 / coordinates.scale)
-    _core.evaluate(chunk.rows, coordinates.centre, inverse_scale, model, n_threads=n_threads, **{what: out})
+    _core.evaluate(chunk.rows, coordinates.centre, inverse_scale, model, n_threads=n_threads, **wanted)
