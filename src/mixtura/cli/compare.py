@@ -1,0 +1,37 @@
+"""`mixtura compare`: several models on the same rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mixtura.cli.options import criterion_option, data_argument, json_option, weights_option
+
+
+@click.command("compare")
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True)
+@data_argument
+@criterion_option
+@weights_option
+@json_option
+def command(models: tuple[str, ...], data: str, criterion: str, weights: str | None, as_json: bool) -> None:
+    """Compare models on the rows of DATA: log-likelihood, parameters, BIC, ICL and AIC, best first."""
+    import mixtura as mx
+    from mixtura.cli.output import show_document, show_json
+    from mixtura.cli.rows import open_table, rows_for_model
+    from mixtura.report.comparison import comparison_document, comparison_record
+    from mixtura.sources.files import choose_columns, table_to_array
+
+    table, where = open_table(data), Path(data).name
+    row_weights = None
+    if weights is not None:
+        row_weights = table_to_array(choose_columns(table, [weights], where), where)[:, 0]
+        table = table.drop_columns([weights])
+    read = [(path, mx.load(path)) for path in models]
+    records = [comparison_record(p, m, rows_for_model(table, m, where), row_weights) for p, m in read]
+    records.sort(key=lambda record: record[criterion])
+    if as_json:
+        show_json({"criterion": criterion, "n_samples": table.num_rows, "models": records})
+    else:
+        show_document(comparison_document(records, criterion, table.num_rows, {m.columns for _, m in read}))

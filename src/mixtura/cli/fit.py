@@ -1,0 +1,120 @@
+"""`mixtura fit`: find the groups in a file."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mixtura.cli.options import (
+    Counts,
+    columns_option,
+    criterion_option,
+    data_argument,
+    joined,
+    json_option,
+    threads_option,
+    weights_option,
+)
+
+if TYPE_CHECKING:
+    from mixtura.fitting import Fit
+
+
+@click.command("fit")
+@data_argument
+@click.option(
+    "-k",
+    "--components",
+    type=Counts(),
+    metavar="NUMBERS",
+    help="How many groups to try: 3, 1:9 or 2,4,6. Default: 1:9.",
+)
+@click.option(
+    "--structure",
+    default="all",
+    show_default=True,
+    metavar="NAMES",
+    help="Covariance structures to try: all, VVV,EEE,… or full, tied, diag, spherical.",
+)
+@columns_option
+@weights_option
+@criterion_option
+@click.option("--starts", type=int, default=12, show_default=True, help="Starts tried for each candidate.")
+@click.option("--start", metavar="MODEL", help="Start from this model file instead, and keep its order of groups.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice: the same, the same bits.")
+@click.option(
+    "--tol",
+    type=float,
+    default=1e-8,
+    show_default=True,
+    help="EM ends where the estimated gain still to come is below this, in nats a row.",
+)
+@click.option("--max-iter", type=int, default=5000, show_default=True, help="EM iterations at most.")
+@threads_option
+@click.option("--out", metavar="FILE", help="Write the model to this file (JSON text).")
+@click.option("--table", metavar="FILE", help="Write all candidates to this .csv, .tsv or .parquet file.")
+@json_option
+@click.option("--quiet", "-q", is_flag=True, help="Print no report and no progress.")
+def command(data: str, out: str | None, table: str | None, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Find the groups in DATA, a .csv, .tsv or .parquet file: how many, what they are like, and how sure that is."""
+    from mixtura.cli.output import check_outputs, on_terminal, show_document, show_json, write_table
+    from mixtura.report.fitted import fit_document
+    from mixtura.report.records import fit_record
+
+    check_outputs(out)
+    check_outputs(table, endings=(".csv", ".tsv", ".parquet"))
+    with warnings.catch_warnings():
+        if on_terminal() and not (as_json or quiet):
+            warnings.simplefilter("ignore", _fit_warnings())  # the report below says them
+        found, complete = run_fit(data, quiet or as_json, **options)
+    if out is not None:
+        found.mixture.save(out)
+    if table is not None:
+        write_table(found.table.to_arrow(), table)
+    if as_json:
+        show_json(fit_record(found))
+    elif not quiet:
+        show_document(fit_document(found))
+    if not complete:
+        raise KeyboardInterrupt
+
+
+def run_fit(
+    data: str,
+    silent: bool,
+    *,
+    components: list[int] | None,
+    columns: tuple[list[str], ...],
+    weights: str | None,
+    start: str | None,
+    starts: int,
+    threads: int | None,
+    **options: Any,
+) -> tuple[Fit, bool]:
+    """The fit that the options ask for, and whether the search came to its end (Ctrl-C keeps what is done)."""
+    import mixtura as mx
+    from mixtura.cli.progress import search_progress
+    from mixtura.cli.rows import read_rows
+
+    source = read_rows(data, joined(columns), weights)
+    n_components: Any = components[0] if components and len(components) == 1 else components
+    with search_progress(shown=not silent and sys.stderr.isatty()) as progress:
+        found = mx.fit(
+            source,
+            n_components,
+            start=None if start is None else mx.load(start),
+            n_starts=starts,
+            n_threads=threads,
+            progress=progress,
+            **options,
+        )
+    return found, progress.complete
+
+
+def _fit_warnings() -> type[Warning]:
+    from mixtura.errors import MixturaWarning
+
+    return MixturaWarning

@@ -1,0 +1,58 @@
+"""How far a search is: a bar on a terminal, nothing anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mixtura.selection import Progress
+
+
+class SearchProgress:
+    """Called after every candidate; draws a bar where it has one.
+
+    Attributes
+    ----------
+    done, total : candidates; both zero where nothing was searched
+    """
+
+    def __init__(self, bar: Any = None) -> None:
+        self.bar = bar
+        self.done = self.total = 0
+        self.task = None if bar is None else bar.add_task("starting", total=None, best="")
+
+    @property
+    def complete(self) -> bool:
+        """Whether every candidate was fitted."""
+        return self.done == self.total
+
+    def __call__(self, step: Progress) -> None:
+        self.done, self.total = step.done, step.total
+        if self.bar is not None:
+            best = step.best
+            words = "" if best is None else f"best {best.label}, BIC {best.bic:.2f}"
+            self.bar.update(
+                self.task, total=step.total, completed=step.done, description=step.candidate.label, best=words
+            )
+
+
+@contextmanager
+def search_progress(shown: bool) -> Iterator[SearchProgress]:
+    """A progress hook for `fit`; where `shown`, a bar on standard error that goes away at the end."""
+    if not shown:
+        yield SearchProgress()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:<8}", markup=False),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[best]}", markup=False),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield SearchProgress(bar)

@@ -1,0 +1,82 @@
+"""Rows of a file for a command: columns chosen by name, looked at before any work begins."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mixtura.errors import DataError, MixturaWarning
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mixtura.mixture import Mixture
+    from mixtura.sources import Source
+
+
+def read_rows(path: str, columns: Sequence[str] | None = None, weights: str | None = None) -> Source:
+    """The rows of a file as a source: the named columns, or all but the weights."""
+    from mixtura.sources import ArraySource
+    from mixtura.sources.files import choose_columns, table_to_array
+
+    table, where = open_table(path), Path(path).name
+    row_weights = None
+    if weights is not None:
+        row_weights = table_to_array(choose_columns(table, [weights], where), where)[:, 0]
+        table = table if columns is not None else table.drop_columns([weights])
+    _refuse_repeated(columns or (), "--columns")
+    table = choose_columns(table, columns, where)
+    return ArraySource.checked(table_to_array(table, where), row_weights, table.column_names)
+
+
+def open_table(path: str) -> pa.Table:
+    """A file as an Arrow table with different column names; a header that looks like numbers is warned of."""
+    from mixtura.sources.files import read_table
+
+    table = read_table(path)
+    _refuse_repeated(table.column_names, repr(Path(path).name))
+    if table.num_columns and all(map(_is_number, table.column_names)):
+        warnings.warn(
+            f"the first line of {Path(path).name!r} looks like numbers ({', '.join(table.column_names[:4])}) but is "
+            "taken as the names of the columns; put a line of names above it.",
+            MixturaWarning,
+            stacklevel=2,
+        )
+    return table
+
+
+def rows_for_model(table: pa.Table, mixture: Mixture[Any], where: str) -> Any:
+    """(n_samples, n_features): the columns that a model was fitted to, by name; by order where it has no names."""
+    from mixtura.sources.files import choose_columns, table_to_array
+
+    if mixture.columns is None:
+        if table.num_columns != mixture.n_features:
+            raise DataError(
+                f"{where} has {table.num_columns} columns but the model has {mixture.n_features} without names; "
+                "expected as many."
+            )
+        return table_to_array(table, where)
+    missing = [name for name in mixture.columns if name not in table.column_names]
+    if len(missing) > 1:
+        raise DataError(
+            f"{where} lacks the columns {', '.join(map(repr, missing))} of the model; it has "
+            f"{', '.join(table.column_names)}."
+        )
+    return table_to_array(choose_columns(table, mixture.columns, where), where)
+
+
+def _refuse_repeated(names: Sequence[str], where: str) -> None:
+    repeated = [name for name, n in Counter(names).items() if n > 1]
+    if repeated:
+        raise DataError(f"{where} names the column {repeated[0]!r} more than once; expected different names.")
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
