@@ -21,7 +21,7 @@ __all__ = ["Fit", "Gaussian", "Iteration", "Mixture", "em", "explain", "fit", "l
 
 if TYPE_CHECKING:
     from mixtura.algorithms.iteration import Iteration, em
-    from mixtura.explanation import explain
+    from mixtura.explanation.explain import explain
     from mixtura.families.gaussian import Gaussian
     from mixtura.fitting import Fit, fit
     from mixtura.mixture import Mixture
