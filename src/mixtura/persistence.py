@@ -115,7 +115,11 @@ def checksum(record: Mapping[str, Any]) -> str:
 
 def _read(path: Path, where: str) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if not text.lstrip().startswith("{"):
+            what = "holds something else" if text.strip() else "is empty"
+            raise ModelFileError(f"{where} is not a mixtura model file: it {what}; expected JSON text mixtura wrote.")
+        return json.loads(text)
     except FileNotFoundError:
         raise SourceError(f"there is no file {where}; check the path.") from None
     except IsADirectoryError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mixtura.cli.options import Rows, columns_option, joined, json_option
+from mixtura.report.document import plural
 
 if TYPE_CHECKING:
     from mixtura.mixture import Mixture
@@ -84,23 +85,43 @@ def starting_mixture(
         raise click.UsageError(
             "a start needs --weights, --means and either --variances or --covariances; or --model MODEL."
         )
-    centres = joined(means) or []
-    flat = len(centres) == 1
-    spreads = variances or covariances or []
-    return mx.Mixture(
-        [w for row in weights for w in row],
-        mx.Gaussian(centres[0] if flat else centres, _spreads(spreads, 1 if flat else len(centres[0])), structure),
-    )
+    proportions = [w for row in weights for w in row]
+    centres = _means(joined(means) or [], len(proportions))
+    spreads = _spreads(variances or covariances or [], len(proportions), len(centres[0]), structure)
+    return mx.Mixture(proportions, mx.Gaussian(centres, spreads, structure))
 
 
-def _spreads(rows: list[list[float]], n_features: int) -> Any:
+def _means(rows: list[list[float]], n_components: int) -> list[list[float]]:
+    """One mean a component: in one dimension the numbers of one row, else the rows."""
+    flat = len(rows) == 1 and n_components > 1
+    centres = [[mean] for mean in rows[0]] if flat else rows
+    if len(centres) != n_components:
+        raise click.UsageError(f"there are {n_components} weights but {len(centres)} means; expected as many.")
+    if len({len(row) for row in centres}) > 1:
+        raise click.UsageError("the means have different numbers of columns; expected as many numbers in each.")
+    return centres
+
+
+def _spreads(rows: list[list[float]], n_components: int, n_features: int, structure: str | None) -> Any:
     """Variances or matrices in the shape they are written in: d·d numbers between semicolons are a matrix."""
     if len({len(row) for row in rows}) > 1:
         raise click.UsageError("variances and covariances need as many numbers between the semicolons each.")
-    if n_features > 1 and len(rows[0]) == n_features**2:
+    width, alone = len(rows[0]), len(rows) == 1
+    if n_features > 1 and width == n_features**2:
         matrices = [[row[i * n_features : (i + 1) * n_features] for i in range(n_features)] for row in rows]
-        return matrices if len(matrices) > 1 else matrices[0]
-    return rows if len(rows) > 1 else rows[0]
+        if not alone or n_components == 1:
+            return matrices
+        if structure is None:
+            raise click.UsageError(
+                f"one covariance matrix for {n_components} components; give {n_components}, or add --structure EEE."
+            )
+        return matrices[0]
+    if structure is None and (width if alone and n_components > 1 else len(rows)) != n_components:
+        raise click.UsageError(
+            f"there are {n_components} components but {plural(width if alone else len(rows), 'variance')}; give one "
+            "for each, or name what they share: --structure EEE."
+        )
+    return rows[0] if alone and (n_components > 1 or n_features == 1) else rows
 
 
 def _rows(

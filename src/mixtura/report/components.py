@@ -12,10 +12,10 @@ from mixtura.report.document import Document, Grid, Section, plural, printable, 
 from mixtura.report.numbers import measures, percent
 
 MAX_WIDTH = 92
-"""A table of components is turned, columns of the data downwards, where it would be wider."""
+"""Characters of a table at most."""
 
 MAX_ROWS = 24
-"""Rows of a table; the rest is counted."""
+"""Rows of a table at most; the rest is counted."""
 
 ALONE = {"full": "correlated columns", "diag": "uncorrelated columns", "spherical": "round"}
 """What a form says of a single component, which shares with nobody."""
@@ -48,45 +48,37 @@ def mixture_document(mixture: Mixture[Any], details: bool = False) -> Document:
 def component_table(
     mixture: Mixture[Any], noun: str, sizes: Sequence[str] | None = None, digits: int = 2
 ) -> list[str | Grid]:
-    """Share, rows (where given), mean ± sd of each column: one row a component, or turned where that is too wide."""
-    shares = [percent(w) for w in mixture.weights]
-    first = ["share", *(["rows"] if sizes else [])]
-    lead = [[share, *([sizes[k]] if sizes else [])] for k, share in enumerate(shares)]
-    labels = [_label(mixture, k) for k in range(mixture.n_components)]
-    names = [shortened(mixture.column_name(j)) for j in range(mixture.n_features)]
-    shown = min(mixture.n_features, MAX_ROWS)
-    cells = [_measures_of_column(mixture, j, digits) for j in range(shown)]
-    rows = [[label, *lead[k], *(column[k] for column in cells)] for k, label in enumerate(labels)]
-    grid = Grid.of([noun, *first, *names[:shown]], rows[:MAX_ROWS])
-    if shown < mixture.n_features or sum(grid.widths) + 2 * len(grid.widths) > MAX_WIDTH:
-        return _turned(mixture, noun, labels, first, lead, names, cells)
-    return [grid, *_more(mixture.n_components - MAX_ROWS, noun)]
-
-
-def _turned(
-    mixture: Mixture[Any],
-    noun: str,
-    labels: list[str],
-    first: list[str],
-    lead: list[list[str]],
-    names: list[str],
-    cells: list[list[str]],
-) -> list[str | Grid]:
-    """One row a column of the data, one column a component, as many as fit; the rest is counted."""
-    rows = [[name, *(row[i] for row in lead)] for i, name in enumerate(first)]
-    rows += [[name, *column] for name, column in zip(names, cells, strict=False)]
-    header = [noun, *labels]
-    widths = Grid.of(header, rows).widths
-    fits, room = 1, MAX_WIDTH - widths[0] - 2
-    while fits < len(widths) and (room := room - widths[fits] - 2) >= 0:
-        fits += 1
-    fits = max(fits, 2)
-    grid = Grid.of(header[:fits], [row[:fits] for row in rows])
+    """Share, rows (where given), mean ± sd of each column: components downwards, or columns where more fits so."""
+    components, columns = min(mixture.n_components, MAX_ROWS), min(mixture.n_features, MAX_ROWS)
+    means = mixture.components.component_means
+    spreads = np.sqrt(np.einsum("kjj->kj", mixture.components.component_covariances))
+    lines = [[noun, *(_label(mixture, k) for k in range(components))]]
+    lines.append(["share", *(percent(w) for w in mixture.weights[:components])])
+    if sizes:
+        lines.append(["rows", *sizes[:components]])
+    lead = len(lines) - 1
+    for j in range(columns):
+        cells = measures(means[:, j].tolist(), spreads[:, j].tolist(), digits)
+        lines.append([shortened(mixture.column_name(j)), *cells[:components]])
+    turned, upright = _cut(lines), _cut([list(row) for row in zip(*lines, strict=True)])
+    shown = {
+        "components down": (len(upright.rows), len(upright.header) - 1 - lead),
+        "columns down": (len(turned.header) - 1, len(turned.rows) - lead),
+    }
+    down = max(shown, key=lambda way: shown[way][0] * max(shown[way][1], 0))
     return [
-        grid,
-        *_more(mixture.n_features - len(cells), "column"),
-        *_more(mixture.n_components - (fits - 1), noun),
+        upright if down == "components down" else turned,
+        *_more(mixture.n_features - shown[down][1], "column"),
+        *_more(mixture.n_components - shown[down][0], noun),
     ]
+
+
+def _cut(lines: list[list[str]]) -> Grid:
+    """The lines as a table, with as many columns as fit into `MAX_WIDTH`, at least two."""
+    widths = Grid.of(lines[0], lines[1:]).widths
+    ends = np.cumsum([width + 2 for width in widths])
+    fits = max(2, int(np.searchsorted(ends, MAX_WIDTH + 2, side="right")))
+    return Grid.of(lines[0][:fits], [line[:fits] for line in lines[1:]])
 
 
 def correlation_table(mixture: Mixture[Any]) -> list[str | Grid]:
@@ -109,12 +101,6 @@ def correlation_table(mixture: Mixture[Any]) -> list[str | Grid]:
 def _correlated(mixture: Mixture[Any]) -> bool:
     constraint = getattr(mixture.components, "constraint", None)
     return constraint is None or constraint.form.name == "full"
-
-
-def _measures_of_column(mixture: Mixture[Any], j: int, digits: int) -> list[str]:
-    means = mixture.components.component_means[:, j]
-    spreads = np.sqrt(mixture.components.component_covariances[:, j, j])
-    return measures(means.tolist(), spreads.tolist(), digits)
 
 
 def _label(mixture: Mixture[Any], k: int) -> str:

@@ -42,6 +42,8 @@ def _groups(fit: Fit) -> list[str | Grid]:
 
 
 def _why_title(fit: Fit) -> str:
+    if len(fit.candidates) == 1:
+        return "Why this one"
     several = len({c.n_components for c in fit.candidates}) > 1
     return f"Why {fit.mixture.n_components}" if several else f"Why {fit.mixture.structure}"
 
@@ -59,6 +61,8 @@ def _why(fit: Fit) -> list[str | Grid]:
     other = next((c for c in ranked if c.n_components != fit.mixture.n_components), None)
     if other is not None and other is not rival:
         sentence += f"; {_behind(fit, other, 'the best with another number of groups')}"
+    if "evidence" in sentence:
+        sentence += " (in the words of Kass & Raftery 1995)"
     return [f"{sentence}.", _rivals(fit, ranked)]
 
 
@@ -69,7 +73,7 @@ def _behind(fit: Fit, rival: Candidate, role: str) -> str:
         return f"{role}, {rival.label}, is {-worse:.2g} better but was not climbed to its end"
     if worse < 0.005:
         return f"{role}, {rival.label}, is as good; the one with fewer parameters is preferred"
-    words = f": {evidence(worse)} against it (Kass & Raftery 1995)" if fit.criterion == "bic" else ""
+    words = f": {evidence(worse)} against it" if fit.criterion == "bic" else ""
     return f"{role}, {rival.label}, is {worse:.{1 if worse >= 1 else 2}f} worse{words}"
 
 

@@ -25,9 +25,15 @@ def measures(means: Sequence[float], spreads: Sequence[float], digits: int = 2) 
         left, right = [f"{m:.6g}" for m in means], [f"{s:.{digits}g}" for s in spreads]
     else:
         decimals = max(0, digits - 1 - math.floor(math.log10(smallest)))
-        left, right = [f"{m:.{decimals}f}" for m in means], [f"{s:.{decimals}f}" for s in spreads]
+        left, right = [_fixed(m, decimals) for m in means], [f"{s:.{decimals}f}" for s in spreads]
     width = max(map(len, right))
     return [f"{m} ± {s.rjust(width)}" for m, s in zip(left, right, strict=True)]
+
+
+def _fixed(value: float, decimals: int) -> str:
+    """Fixed decimals; what rounds to zero has no sign."""
+    text = f"{value:.{decimals}f}"
+    return text if float(text) else f"{0:.{decimals}f}"
 
 
 def percent(share: float) -> str:
