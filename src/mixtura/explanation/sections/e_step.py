@@ -1,0 +1,140 @@
+"""The E-step: its formula, the responsibilities, and which Gaussian each row is given to."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mixtura.explanation.document import Block, Formula, Paragraph, Section, Table
+from mixtura.explanation.facts import EStep, Explanation
+from mixtura.explanation.notation import MANY, Notation
+from mixtura.explanation.numbers import added, aligned, exp_number, listed, number, probability, subscript
+from mixtura.explanation.tabulating import left_out, row_columns, table, telling_rows
+from mixtura.explanation.words import count_of, notation_of
+
+SHOWN_IN_WORDS = 24
+"""Of more rows than this only the number that each Gaussian gets is said."""
+
+SHOWN_IN_NAMES = 10
+"""The same where components have names."""
+
+
+def e_step(facts: Explanation) -> Section:
+    """Bayes' rule, and the table of responsibilities."""
+    notation = notation_of(facts)
+    return Section(
+        "e_step",
+        "The E-step",
+        "What is p(y = k | x; θ), the probability that Gaussian k made x?",
+        f"p(y = k | x; θ) = {_rule(notation)}, by Bayes' rule, where Nₖ = {notation.normal('ₖ')}.",
+        (
+            Formula.chain("γₖᵢ", "p(y = k | xᵢ; θ₀)", "πₖ Nₖ(xᵢ) / Σⱼ πⱼ Nⱼ(xᵢ)"),
+            *_one_row(facts, notation),
+            _responsibilities(facts, notation),
+            Paragraph(_counts(facts, notation)),
+        ),
+    )
+
+
+def _rule(notation: Notation) -> str:
+    if notation.n_components == 1:
+        return "π₁ N₁ / (π₁ N₁) = 1"
+    below = "Σⱼ πⱼ Nⱼ" if notation.many else f"({notation.over_components('π{k} N{k}')})"
+    return f"πₖ Nₖ / {below}"
+
+
+def _one_row(facts: Explanation, notation: Notation) -> list[Block]:
+    start, theta = facts.start, facts.theta0
+    i = start.least_certain
+    k = start.winners[i][0]
+    terms = [
+        f"{number(theta.weights[j])}·{exp_number(start.component_log_prob[i, j])}" for j in range(theta.n_components)
+    ]
+    which = "the row that is least certain" if start.uncertainty[i] > 0 else "the first row"
+    return [
+        Paragraph(f"With the numbers put in, for {which}, x{subscript(i)} = {notation.point(facts.rows[i])}:"),
+        Formula.chain(
+            notation.gamma(k, i), f"{terms[k]} / ({added(terms, MANY)})", number(start.responsibilities[i, k])
+        ),
+    ]
+
+
+def _responsibilities(facts: Explanation, notation: Notation) -> Table:
+    start = facts.start
+    shown = telling_rows(start.uncertainty)
+    header, cells = row_columns(notation, facts.rows, shown)
+    for k in range(notation.n_components):
+        header.append(f"γ{subscript(k + 1)}ᵢ")
+        cells.append([number(v) for v in start.responsibilities[shown, k]])
+    lead = len(header) - notation.n_components
+    what = "Σ wγ" if notation.weighted else "Σ γ"
+    footer = [what, *[""] * (lead - 1), *aligned(start.counts)]
+    return table(header, cells, left_out(shown, len(facts.rows), "least certain"), footer)
+
+
+def _counts(facts: Explanation, notation: Notation) -> str:
+    if notation.n_components == 1:
+        return "There is only one Gaussian, so every row belongs to it with probability 1."
+    w = "wᵢ " if notation.weighted else ""
+    return (
+        f"Each row's responsibilities sum to 1. The last line, nₖ = Σᵢ {w}γₖᵢ, is how many rows each Gaussian "
+        f"effectively holds; together they are n = {number(facts.total_weight)}, {notation.total}."
+    )
+
+
+def assignment(facts: Explanation) -> Section:
+    """The most probable component of each row, and how sure that is."""
+    notation = notation_of(facts)
+    return Section(
+        "assignment",
+        "Which Gaussian each row is given to",
+        "Towards which Gaussian does each row lean in the first E-step?",
+        _answer(facts.start, notation),
+        (*_certainty(facts, notation),),
+    )
+
+
+def _answer(step: EStep, notation: Notation) -> str:
+    if notation.n_components == 1:
+        return f"All to {notation.gaussians[0]}, the only one."
+    return f"{'In the order of the rows: ' if row_by_row(step, notation) else ''}{given_to(step, notation)}."
+
+
+def row_by_row(step: EStep, notation: Notation) -> bool:
+    """Whether each row's component is said: where rows are few, and names short."""
+    return len(step.winners) <= (SHOWN_IN_WORDS if notation.numbered else SHOWN_IN_NAMES)
+
+
+def given_to(step: EStep, notation: Notation) -> str:
+    """`2, 2, 2, 1, 1`, or how many rows each component gets where they are many."""
+    if row_by_row(step, notation):
+        tie = " (an equals sign marks a tie)" if any(len(w) > 1 for w in step.winners) else ""
+        return f"{', '.join(notation.short_names(w) for w in step.winners)}{tie}"
+    firsts = np.bincount([w[0] for w in step.winners], minlength=notation.n_components).tolist()
+    return listed([f"{count_of(n, 'row')} to {g}" for n, g in zip(firsts, notation.gaussians, strict=True)])
+
+
+def _certainty(facts: Explanation, notation: Notation) -> list[Block]:
+    start = facts.start
+    if notation.n_components == 1:
+        return []
+    shown = telling_rows(start.uncertainty)
+    header, cells = row_columns(notation, facts.rows, shown)
+    header += ["given to", "with probability"]
+    best = start.responsibilities.max(axis=1)
+    cells.append([" = ".join(notation.gaussians[k] for k in start.winners[i]) for i in shown])
+    cells.append([probability(best[i], start.uncertainty[i]) for i in shown])
+    caption = left_out(shown, len(facts.rows), "least certain")
+    return [table(header, cells, caption), Paragraph(_least_and_most(start, notation))]
+
+
+def _least_and_most(start: EStep, notation: Notation) -> str:
+    low, high = start.least_certain, int(np.argmin(start.uncertainty))
+    if start.uncertainty[low] == start.uncertainty[high]:
+        return "Every row is given to its Gaussian with the same certainty."
+    ties = sum(len(w) > 1 for w in start.winners)
+    tied = f" In {count_of(ties, 'row')} there is a tie; mixtura's labels take the first of equals." if ties else ""
+    return (
+        f"Row {low} is the least certain, with {probability(1 - start.uncertainty[low], start.uncertainty[low])}; row {high} the most, with "
+        f"{probability(1 - start.uncertainty[high], start.uncertainty[high])}. No row is cut off from a Gaussian: it "
+        f"counts for each by its responsibility.{tied}"
+    )

@@ -1,0 +1,67 @@
+"""The log-likelihood at the start."""
+
+from __future__ import annotations
+
+from mixtura.explanation.document import Formula, Section, Table
+from mixtura.explanation.facts import Explanation
+from mixtura.explanation.notation import MANY, Notation
+from mixtura.explanation.numbers import added, aligned, exp_number, nats, number, subscript, tenth
+from mixtura.explanation.tabulating import left_out, row_columns, table, telling_rows
+from mixtura.explanation.words import notation_of
+
+
+def likelihood(facts: Explanation) -> Section:
+    """ℓ(θ₀), row by row and in sum."""
+    notation = notation_of(facts)
+    value = facts.log_likelihoods[0]
+    return Section(
+        "log_likelihood",
+        "The log-likelihood at the start",
+        "What is the log-likelihood of the data under θ₀?",
+        f"ℓ(θ₀) = {nats(value)}, rounded to a tenth {tenth(value)}.",
+        (_symbols(notation), _one_row(facts, notation), _rows(facts, notation), _sum(facts)),
+    )
+
+
+def _symbols(notation: Notation) -> Formula:
+    w = "wᵢ " if notation.weighted else ""
+    inner = notation.normal("₁", "xᵢ") if notation.n_components == 1 else f"Σₖ πₖ {notation.normal('ₖ', 'xᵢ')}"
+    return Formula.chain("ℓ(θ₀)", f"Σᵢ {w}log p(xᵢ; θ₀)", f"Σᵢ {w}log {inner}")
+
+
+def _one_row(facts: Explanation, notation: Notation) -> Formula:
+    theta, start = facts.theta0, facts.start
+    terms = [
+        f"{number(theta.weights[k])}·{exp_number(start.component_log_prob[0, k])}" for k in range(theta.n_components)
+    ]
+    return Formula.chain(
+        f"p({notation.point(facts.rows[0])}; θ₀)",
+        notation.over_components("π{k} N{k}(x₀)"),
+        added(terms, MANY),
+        exp_number(start.log_prob[0]),
+    )
+
+
+def _rows(facts: Explanation, notation: Notation) -> Table:
+    start = facts.start
+    shown = telling_rows(-start.log_prob)
+    header, cells = row_columns(notation, facts.rows, shown)
+    if facts.sample_weight is not None:
+        header.append("wᵢ")
+        cells.append(aligned(facts.sample_weight[shown]))
+    if 1 < notation.n_components <= 5 - len(notation.columns):
+        for k in range(notation.n_components):
+            header.append(f"N{subscript(k + 1)}(xᵢ)")
+            cells.append([exp_number(v) for v in start.component_log_prob[shown, k]])
+    header += ["p(xᵢ; θ₀)", "log p(xᵢ; θ₀)"]
+    cells += [[exp_number(v) for v in start.log_prob[shown]], [nats(v) for v in start.log_prob[shown]]]
+    what = "w log p" if notation.weighted else "log p"
+    footer = [f"Σ {what}", *[""] * (len(header) - 2), nats(facts.log_likelihoods[0])]
+    return table(header, cells, left_out(shown, len(facts.rows), "least likely"), footer)
+
+
+def _sum(facts: Explanation) -> Formula:
+    values = facts.start.log_prob
+    weights = facts.sample_weight
+    terms = [f"{number(v)}" if weights is None else f"{number(weights[i])}·({number(v)})" for i, v in enumerate(values)]
+    return Formula("ℓ(θ₀)", (("=", added(terms)), ("=", nats(facts.log_likelihoods[0]))))
