@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.algorithms.degeneracy import too_small
 from mixtura.algorithms.iteration import Iteration
-from mixtura.degeneracy import too_small
 from mixtura.explanation.comparing import largest
 from mixtura.explanation.document import Section
 from mixtura.explanation.movement import Movement

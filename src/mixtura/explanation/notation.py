@@ -13,6 +13,9 @@ from mixtura.validation import Array
 MANY = 4
 """More components than this are not written out one by one in a formula."""
 
+FORMS = {2: "full", 1: "diagonal", 0: "spherical"}
+"""Forms of a covariance, by the dimensions of one factor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Notation:
@@ -42,7 +45,7 @@ class Notation:
         return cls(
             mixture.names or tuple(f"Gaussian {k + 1}" for k in range(mixture.n_components)),
             tuple(mixture.column_name(j) for j in range(mixture.n_features)),
-            constraint.form.name,
+            FORMS[constraint.form.ndim],
             constraint.shared,
             weighted,
             n_samples,

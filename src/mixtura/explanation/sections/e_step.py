@@ -133,8 +133,8 @@ def _least_and_most(start: EStep, notation: Notation) -> str:
         return "Every row is given to its Gaussian with the same certainty."
     ties = sum(len(w) > 1 for w in start.winners)
     tied = f" In {count_of(ties, 'row')} there is a tie; mixtura's labels take the first of equals." if ties else ""
+    least, most = (probability(1 - start.uncertainty[i], start.uncertainty[i]) for i in (low, high))
     return (
-        f"Row {low} is the least certain, with {probability(1 - start.uncertainty[low], start.uncertainty[low])}; row {high} the most, with "
-        f"{probability(1 - start.uncertainty[high], start.uncertainty[high])}. No row is cut off from a Gaussian: it "
-        f"counts for each by its responsibility.{tied}"
+        f"Row {low} is the least certain, with {least}; row {high} the most, with {most}. No row is cut off from a "
+        f"Gaussian: it counts for each by its responsibility.{tied}"
     )

@@ -82,7 +82,12 @@ def _travel_words(facts: Explanation, notation: Notation) -> str:
     if len(winners) > 1:
         return f"{notation.names_of(winners)} have travelled equally far, by {number(far[winners[0]])}."
     order = np.argsort(-far, kind="stable").tolist()
-    routes = [f"from {notation.point(before[k])} to {notation.point(after[k])}" for k in order]
+    routes = [
+        f"from {notation.point(before[k])} to {notation.point(after[k])}"
+        if far[k]
+        else f"stays at {notation.point(before[k])}"
+        for k in order
+    ]
     if notation.n_components == 1:
         return f"The mean went {routes[0]}."
     text = f"{notation.gaussians[order[0]]} has travelled furthest, {routes[0]}"

@@ -47,8 +47,8 @@ def _objective(notation: Notation) -> list[Block]:
 
 def _mean(facts: Explanation, notation: Notation) -> list[Block]:
     g = notation.share
-    slope = f"Σᵢ {g} (xᵢ − μₖ) / σₖ²" if notation.flat and not notation.shared else f"Σᵢ {g} (xᵢ − μₖ) / σ²"
-    if not notation.flat:
+    slope = f"Σᵢ {g} (xᵢ − μₖ) / {'σ²' if notation.shared else 'σₖ²'}"
+    if notation.form != "spherical":
         slope = f"{notation.covariance('ₖ')}⁻¹ Σᵢ {g} (xᵢ − μₖ)"
     return [
         Paragraph(

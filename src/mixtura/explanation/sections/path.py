@@ -128,7 +128,7 @@ def _reading(facts: Explanation) -> str:
         text = "Row t is the mixture after t M-steps."
     done = _settled(facts)
     if facts.converged and done < facts.n_iter:
-        text += f" After M-step {done} it no longer rises beyond rounding; the later ones confirm that."
+        text += f" After M-step {done} ℓ no longer rises beyond rounding; the later ones confirm that."
     if facts.n_iter > 1 and rises[largest - 1] > 0:
         text += f" The largest rise, {number(rises[largest - 1], 4)}, is that of M-step {largest}."
     return text
