@@ -49,7 +49,7 @@ def _rows(facts: Explanation, notation: Notation) -> Table:
     if facts.sample_weight is not None:
         header.append("wᵢ")
         cells.append(aligned(facts.sample_weight[shown]))
-    if 1 < notation.n_components <= 5 - len(notation.columns):
+    if 1 < notation.n_components <= 4 - len(notation.columns):
         for k in range(notation.n_components):
             header.append(f"N{subscript(k + 1)}(xᵢ)")
             cells.append([exp_number(v) for v in start.component_log_prob[shown, k]])
