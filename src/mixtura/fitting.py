@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from mixtura.algorithms.climb import Climb, Rules, climb_all, plain_em
+from mixtura.algorithms.degeneracy import quoted_column, trouble_of
 from mixtura.algorithms.iteration import Iteration, outward
 from mixtura.algorithms.start import user_start
 from mixtura.certainty import Certainty, certainty_of
-from mixtura.degeneracy import quoted_column, trouble_of
 from mixtura.errors import CollapseError, ConvergenceWarning, DataError, DegenerateWarning, ParameterError
 from mixtura.families.covariance import resolve_structure, resolve_structures
 from mixtura.mixture import Mixture
@@ -134,7 +134,7 @@ def fit(
     sample_weight: Any = None,
     columns: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
-    tol: float = 1e-8,
+    tol: float | None = None,
     max_iter: int = 5000,
     seed: int = 0,
     on_degenerate: str = "warn",
@@ -159,7 +159,9 @@ def fit(
     n_starts : starts tried for each candidate; equal partitions are tried once
     sample_weight : (n_samples,), optional; weight 2 counts a row twice, also in the criteria
     columns, names : names of the columns and of the components, optional
-    tol : nats per row: EM stops where Aitken's estimate of the remaining gain lies below it three times running
+    tol : nats per row: EM stops where Aitken's estimate of the remaining gain lies below it three times running.
+        None is 1e-8 up to 10,000 rows, rising in proportion to 1e-6 for a million and more: one nat in a million rows
+        is far below what sampling alone does to the likelihood.
     max_iter : EM iterations at most
     seed : of every random choice; equal seeds give equal bits
     on_degenerate : "warn" or "raise" where no candidate is sound
@@ -196,7 +198,7 @@ def fit(
         raise ParameterError(f"on_degenerate is {on_degenerate!r}; expected 'warn' or 'raise'.")
     options = Options(
         as_count(n_starts, "n_starts"),
-        _positive(tol, "tol"),
+        default_tol(source.total_weight) if tol is None else _positive(tol, "tol"),
         as_count(max_iter, "max_iter"),
         as_count(seed, "seed", 0),
     )
@@ -273,6 +275,11 @@ def component_order(mixture: Mixture[Any]) -> list[int]:
     return sorted(range(mixture.n_components), key=lambda k: (-mixture.weights[k], keys[k]))
 
 
+def default_tol(total_weight: float) -> float:
+    """Nats per row: 1e-8 up to 10,000 rows, 1e-6 from a million on, in proportion between."""
+    return 1e-8 * min(max(total_weight / 1e4, 1.0), 100.0)
+
+
 def _positive(value: float, name: str) -> float:
     if not (isinstance(value, (int, float, np.floating)) and value > 0):
         raise ParameterError(f"{name} is {value!r}; expected a positive number.")
@@ -298,7 +305,7 @@ def _given(
     wanted = None if n_components is None else as_count(n_components, "n_components")
     first = user_start(start, sweep.source, constraint, wanted)
     end = _to_the_end(sweep, first.mixture, options, callback)
-    report = StartReport(1, 1, 0, math.inf, first.method, sweep.source.n_samples)
+    report = StartReport(1, 1, 1, 0, math.inf, first.method, sweep.source.n_samples)
     return Candidate(
         constraint.name,
         end.mixture.n_components,

@@ -10,9 +10,8 @@ import numpy as np
 
 from mixtura.validation import Array, Flags
 
-
 FEW_COLUMNS = 24
-"""Up to this size a stack is solved by NumPy, all its systems at once; above it SciPy's LAPACK takes them one by one."""
+"""Up to this size a stack is solved by NumPy, all systems at once; above it SciPy's LAPACK takes them one by one."""
 
 
 def solve_lower(factor: Array, right: Array) -> Array:

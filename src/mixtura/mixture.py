@@ -288,7 +288,7 @@ class Mixture(Generic[F]):
         """The mixture of the other columns where some have known values: again a mixture.
 
         Weights become π_k p(values | k) / Σ_j π_j p(values | j); `.mean` and `.covariance` of the result are the
-        regression of the other columns on the known ones at these values (`conditional_moments` gives them for many rows).
+        regression of the other columns on the known ones at these values (`conditional_moments`: for many rows).
 
         Parameters
         ----------

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.algorithms.acceleration import accelerated_em
-from mixtura.algorithms.climb import Climb, Rules, climb_all
-from mixtura.algorithms.compiled import climb_compiled
-from mixtura.algorithms.compiled import serves as core_serves
+from mixtura.algorithms.climb import Climb, Rules
+from mixtura.algorithms.degeneracy import short_trouble
 from mixtura.algorithms.iteration import inner_floor
-from mixtura.algorithms.start import Grouping, Partitions, Start, one_hot
-from mixtura.degeneracy import short_trouble
+from mixtura.algorithms.levels import climb_levels, level_tolerance
+from mixtura.algorithms.start import Grouping, Partitions, Start
+from mixtura.algorithms.tournament import best_first, compete
 from mixtura.errors import ParameterError
 from mixtura.families.covariance import resolve_structure
 from mixtura.mixture import Mixture
@@ -29,8 +28,8 @@ AGREEMENT = 1e-3
 SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER = 5000, 50
 """Starts are tried on this many rows at least, and this many times n_components · n_features."""
 
-FINALISTS = 2
-"""Distinct optima of the sample that are climbed on all rows."""
+ATTEMPTS = 2
+"""Ends of the sample that are climbed on all rows before a candidate is called degenerate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +38,9 @@ class StartReport:
 
     Attributes
     ----------
-    tried : starts climbed
-    agreed : how many ended at the best optimum, within `AGREEMENT`
+    tried : different starts
+    finished : how many of them were climbed to the end; the others fell behind in a short run
+    agreed : how many of these ended at the best optimum, within `AGREEMENT`
     failed : how many ended with a collapsed, emptied or too small component
     gap : log-likelihood of the best minus that of the second best optimum, total nats; infinite if there is none
     method : of the start that won
@@ -48,6 +48,7 @@ class StartReport:
     """
 
     tried: int
+    finished: int
     agreed: int
     failed: int
     gap: float
@@ -57,9 +58,14 @@ class StartReport:
     def __str__(self) -> str:
         if self.tried == 1:
             return f"1 start ({self.method})"
+        of = (
+            f"{self.tried} starts"
+            if self.finished == self.tried
+            else f"{self.finished} finalists among {self.tried} starts"
+        )
         gap = "" if math.isinf(self.gap) else f"; the second best optimum lies {self.gap:.4g} nats below"
         failed = f"; {self.failed} ended degenerate" if self.failed else ""
-        return f"{self.agreed} of {self.tried} starts agreed (best: {self.method}){gap}{failed}"
+        return f"{self.agreed} of {of} agreed (best: {self.method}){gap}{failed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +131,6 @@ class Options:
     seed: int
 
 
-def climbs(sweep: Sweep, starts: Sequence[Start], tol: float, max_iter: int) -> list[Climb]:
-    """EM from each start, given up where a component collapses; compiled where the core can."""
-    mixtures = [s.mixture for s in starts]
-    if core_serves(sweep, mixtures):
-        return climb_compiled(sweep, mixtures, tol, max_iter)
-    return climb_all(sweep, mixtures, Rules(tol, max_iter), accelerated_em)
-
-
-def best_first(ends: Sequence[Climb]) -> list[int]:
-    """Indices of climbs: sound ones first, then by falling log-likelihood, ties by index."""
-    return sorted(range(len(ends)), key=lambda i: (bool(short_trouble(ends[i])), -ends[i].log_likelihood, i))
-
-
 class Search:
     """Fits candidates one after the other; partitions of the rows are shared by all structures.
 
@@ -156,36 +149,38 @@ class Search:
     def candidate(self, structure: str, n_components: int) -> Candidate:
         """The best optimum that the starts of one candidate lead to."""
         sample, starts = self._starts(structure, n_components)
-        options = self.options
-        found = climbs(sample, starts, options.tol, options.max_iter)
-        order = best_first(found)
-        best = self._quickest(found, order)
-        report = self._report(found, starts, best, sample.source.n_samples)
-        climb, start = found[best], starts[best]
-        if sample is not self.sweep:
-            climb, start = self._on_all_rows(found, order, starts)
-        trouble = short_trouble(climb)
-        return Candidate(structure, n_components, climb, start, report, self.sweep.source.total_weight, trouble)
+        tol, n_rows = self.options.tol, sample.source.n_samples
+        whole = sample is self.sweep
+        rules = Rules(tol if whole else level_tolerance(starts[0].mixture, n_rows, tol), self.options.max_iter)
+        ends, finished = compete(sample, starts, rules)
+        best = self._quickest(ends, finished)
+        report = self._report(ends, finished, starts[best], len(starts), n_rows)
+        climb, start = ends[best], starts[best]
+        if not whole:
+            climb = self._on_all_rows(sample, ends, [best, *(i for i in best_first(ends) if i != best)])
+        total_weight = self.sweep.source.total_weight
+        return Candidate(structure, n_components, climb, start, report, total_weight, short_trouble(climb))
 
-    def _quickest(self, found: list[Climb], order: list[int]) -> int:
+    def _quickest(self, ends: list[Climb], finished: list[int]) -> int:
         """Of the starts that reached the best optimum as nearly as tol tells, the one of fewest iterations."""
-        top = found[order[0]]
+        order = [finished[i] for i in best_first([ends[i] for i in finished])]
+        top = ends[order[0]]
         slack = 10 * self.options.tol * self.sweep.source.total_weight
         equal = [
             i
             for i in order
-            if bool(short_trouble(found[i])) == bool(short_trouble(top))
-            and found[i].converged == top.converged
-            and top.log_likelihood - found[i].log_likelihood <= slack
+            if bool(short_trouble(ends[i])) == bool(short_trouble(top))
+            and ends[i].converged == top.converged
+            and top.log_likelihood - ends[i].log_likelihood <= slack
         ]
-        return min(equal, key=lambda i: (found[i].n_iter, i), default=order[0])
+        return min(equal, key=lambda i: (ends[i].n_iter, i), default=order[0])
 
     def _starts(self, structure: str, n_components: int) -> tuple[Sweep, list[Start]]:
         sample, partitions = self._sample(n_components)
         if n_components not in self._groupings:
             rng = np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=(n_components,)))
             self._groupings[n_components] = [
-                (method, Grouping.of(sample.source, one_hot(labels, n_components)).shrunk())
+                (method, Grouping.of_labels(partitions.rows, partitions.weights, labels, n_components).shrunk())
                 for method, labels in partitions.draw(n_components, self.options.n_starts, rng)
             ]
         constraint = resolve_structure(structure, self.sweep.source.n_features)
@@ -204,34 +199,25 @@ class Search:
             chunks = [(sample.coordinates.rows_inward(c.rows), c.weights) for c in sample.chunks()]
             rows = np.concatenate([rows for rows, _ in chunks])
             weights = None if chunks[0][1] is None else np.concatenate([w for _, w in chunks if w is not None])
-            self._samples[size] = sweep, Partitions(rows, weights)
+            self._samples[size] = sweep, Partitions(rows, weights, sweep.n_threads)
         return self._samples[size]
 
-    def _report(self, found: list[Climb], starts: list[Start], best: int, n_rows: int) -> StartReport:
-        top = found[best].log_likelihood
-        sound = [c.log_likelihood for c in found if not short_trouble(c)]
-        agreed = sum(abs(top - value) <= AGREEMENT for value in sound)
-        below = [top - value for value in sound if top - value > AGREEMENT]
-        gap = min(below, default=math.inf)
-        return StartReport(len(found), agreed, len(found) - len(sound), gap, starts[best].method, n_rows)
+    def _report(self, ends: list[Climb], finished: list[int], winner: Start, tried: int, n_rows: int) -> StartReport:
+        sound = [ends[i].log_likelihood for i in finished if not short_trouble(ends[i])]
+        top = max(sound, default=-math.inf)
+        agreed = sum(top - value <= AGREEMENT for value in sound)
+        gap = min((top - value for value in sound if top - value > AGREEMENT), default=math.inf)
+        return StartReport(tried, len(finished), agreed, len(finished) - len(sound), gap, winner.method, n_rows)
 
-    def _on_all_rows(self, found: list[Climb], order: list[int], starts: list[Start]) -> tuple[Climb, Start]:
-        """The best distinct optima of the sample, climbed on all rows together; the best of them."""
-        finalists: list[int] = []
-        for i in order:
-            apart = all(abs(found[i].log_likelihood - found[j].log_likelihood) > AGREEMENT for j in finalists)
-            if len(finalists) < FINALISTS and (not finalists or (apart and not short_trouble(found[i]))):
-                finalists.append(i)
-        inner = [self._between_coordinates(found[i].mixture) for i in finalists]
-        ends = climb_all(self.sweep, inner, Rules(self.options.tol, self.options.max_iter), accelerated_em)
-        top = best_first(ends)[0]
-        return ends[top], Start(inner[top], starts[finalists[top]].method)
-
-    def _between_coordinates(self, mixture: Mixture[Any]) -> Mixture[Any]:
-        """From the inner coordinates of the sample to those of all rows."""
-        sample = self._sample(mixture.n_components)[0].source.coordinates
-        outer = sample.outward(mixture.components)
-        return Mixture.trusted(mixture.weights, self.sweep.source.coordinates.inward(outer), like=mixture)
+    def _on_all_rows(self, sample: Sweep, ends: list[Climb], order: list[int]) -> Climb:
+        """The best end of the sample climbed on all rows; the next best where it fails there."""
+        rules = Rules(self.options.tol, self.options.max_iter)
+        found: list[Climb] = []
+        for i in order[:ATTEMPTS]:
+            found.append(climb_levels(sample, ends[i].mixture, self.sweep, rules, self.options.seed))
+            if not short_trouble(found[-1]):
+                return found[-1]
+        return found[best_first(found)[0]]
 
 
 def search(

@@ -1,10 +1,8 @@
 """Accelerated EM: the same optimum in fewer readings of the rows, and the likelihood still never falls.
 
 SQUAREM (Varadhan & Roland 2008, step length α₃) extrapolates two EM steps while the optimum is far; Anderson's method
-finishes.
-Every extrapolation is guarded by the likelihood that the E-step computes anyway: it is kept only where it lies above the
-bound
-that plain EM was sure of, so the certificate holds from each kept iteration to the next.
+finishes. Every extrapolation is guarded by the likelihood that the E-step computes anyway: it is kept only where it
+lies above the bound that plain EM was sure of, so the certificate holds from each kept iteration to the next.
 """
 
 from __future__ import annotations
@@ -47,7 +45,7 @@ Attempt = Generator[Mixture[Any], Statistics[Any], bool]
 
 
 def accelerated_em(climb: Climb, sweep: Sweep, rules: Rules, on_iteration: OnIteration | None = None) -> Climbing:
-    """EM with SQUAREM far from the optimum and Anderson's method near it: monotone, certified, the same fixed points."""
+    """EM with SQUAREM far from the optimum and Anderson's method near it: monotone, certified, same fixed points."""
     walk = _Walk(climb, sweep, rules, on_iteration)
     yield from walk.visit(climb.mixture, plain=False)
     while not walk.done:

@@ -1,7 +1,8 @@
 """Climbs: EM run to its limit, several at a time so that all share each reading of the rows.
 
-A climb is a generator: it yields the mixture whose statistics it wants and is sent them. What it does with them is its own
-affair (plain EM here, accelerated EM in `acceleration`); the driver gathers what all climbs want and reads the rows once.
+A climb is a generator: it yields the mixture whose statistics it wants and is sent them. What it does with them is its
+own affair (plain EM here, accelerated EM in `acceleration`); the driver gathers what all climbs want and reads the rows
+once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Free coordinates of a mixture, in which any straight step stays a mixture.
 
-φ = (log π_k − mean log π, μ_k, strict lower part of L_k, log diag L_k), columns in units of their own spread. Any φ maps back to
-proportions and positive definite covariances, so extrapolating needs no repairs.
+φ = (log π_k − mean log π, μ_k, strict lower part of L_k, log diag L_k), columns in units of their own spread. Any φ
+maps back to proportions and positive definite covariances, so extrapolating needs no repairs.
 """
 
 from __future__ import annotations

@@ -39,24 +39,22 @@ def _draw(mass: Array, rng: np.random.Generator) -> int:
     return min(int(np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")), len(mass) - 1)
 
 
-def nearest(X: Array, weights: Array | None, centers: Array) -> tuple[Labels, float, Array, Array]:
+def nearest(X: Array, weights: Array | None, centers: Array, n_threads: int) -> tuple[Labels, float, Array, Array]:
     """Labels of the nearest centers, the inertia Σ w |x − c|², and each cluster's weight and weighted sum of rows."""
     labels: npt.NDArray[Any] = np.empty(len(X), dtype=np.int64)
     zero, one = np.zeros(X.shape[1]), np.ones(X.shape[1])
-    inertia, counts, sums = _core.nearest(X, weights, zero, one, np.ascontiguousarray(centers), labels, 1)
+    inertia, counts, sums = _core.nearest(X, weights, zero, one, np.ascontiguousarray(centers), labels, n_threads)
     return labels, inertia, counts, sums
 
 
-def k_means(
-    X: Array, weights: Array | None, centers: Array, iterations: int = LLOYD_ITERATIONS
-) -> tuple[Labels, float]:
-    """Lloyd's iterations from centers: labels (n_samples,) and inertia; a center that loses its rows stays."""
-    labels, inertia, counts, sums = nearest(X, weights, centers)
-    for _ in range(iterations):
+def k_means(X: Array, weights: Array | None, centers: Array, n_threads: int) -> Array:
+    """Centers (K, D) after Lloyd's iterations; a center that loses its rows stays."""
+    _, inertia, counts, sums = nearest(X, weights, centers, n_threads)
+    for _ in range(LLOYD_ITERATIONS):
         held = counts > 0
         centers = np.where(held[:, None], sums / np.where(held, counts, 1.0)[:, None], centers)
         before = inertia
-        labels, inertia, counts, sums = nearest(X, weights, centers)
+        _, inertia, counts, sums = nearest(X, weights, centers, n_threads)
         if not inertia < before * (1 - 1e-9):
             break
-    return labels, inertia
+    return centers

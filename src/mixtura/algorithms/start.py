@@ -19,6 +19,9 @@ from mixtura.sources import Source
 from mixtura.sweep.blocks import blocks
 from mixtura.validation import Array, Labels, as_responsibilities, frozen
 
+SEEDING_ROWS, SEEDING_ROWS_PER_GROUP = 4000, 100
+"""k-means sees this many rows at least, and this many for each group; all rows then go to the nearest center."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -57,6 +60,26 @@ class Grouping:
             for k in range(n):
                 off = (rows - means[k]) * np.sqrt(r[:, k])[:, None]
                 scatter[k] += off.T @ off
+        return cls(counts, means, scatter)
+
+    @classmethod
+    def of_labels(cls, rows: Array, weights: Array | None, labels: Labels, n_components: int) -> Grouping:
+        """Of a partition of rows (m, D) in inner coordinates; each row is looked at for its own group alone."""
+        d = rows.shape[1]
+        counts, means, scatter = np.zeros(n_components), np.zeros((n_components, d)), np.zeros((n_components, d, d))
+        order = np.argsort(labels, kind="stable")
+        ends = np.searchsorted(labels[order], np.arange(n_components + 1))
+        for k in range(n_components):
+            mine = order[ends[k] : ends[k + 1]]
+            if len(mine) == 0:
+                continue
+            group = rows[mine]
+            mass = np.ones(len(group)) if weights is None else weights[mine]
+            counts[k] = mass.sum()
+            if counts[k] > 0:
+                means[k] = mass @ group / counts[k]
+                off = (group - means[k]) * np.sqrt(mass)[:, None]
+                scatter[k] = off.T @ off
         return cls(counts, means, scatter)
 
     def shrunk(self) -> Grouping:
@@ -123,8 +146,8 @@ class Partitions:
     )
     ONE_COLUMN = ("equal counts", "k-means", "k-means++", "random rows")
 
-    def __init__(self, rows: Array, weights: Array | None) -> None:
-        self.weights = weights
+    def __init__(self, rows: Array, weights: Array | None, n_threads: int = 1) -> None:
+        self.rows, self.weights, self.n_threads = rows, weights, n_threads
         mass = np.ones(len(rows)) if weights is None else weights
         centred = rows - (mass @ rows) / mass.sum()
         covariance = (centred.T * mass) @ centred / mass.sum()
@@ -162,11 +185,14 @@ class Partitions:
             return labels
         if method.startswith("random"):
             centers = view[rng.choice(len(view), size=n_components, replace=False)]
-            return nearest(view, self.weights, centers)[0]
-        centers = seed_plus_plus(view, self.weights, n_components, rng)
-        if method.startswith("k-means++"):
-            return nearest(view, self.weights, centers)[0]
-        return k_means(view, self.weights, centers)[0]
+            return nearest(view, self.weights, centers, self.n_threads)[0]
+        few = max(SEEDING_ROWS, SEEDING_ROWS_PER_GROUP * n_components)
+        rows = np.sort(rng.choice(len(view), size=few, replace=False)) if few < len(view) else slice(None)
+        some, weights = view[rows], None if self.weights is None else self.weights[rows]
+        centers = seed_plus_plus(some, weights, n_components, rng)
+        if not method.startswith("k-means++"):
+            centers = k_means(some, weights, centers, self.n_threads)
+        return nearest(view, self.weights, centers, self.n_threads)[0]
 
 
 def _canonical(labels: Labels) -> bytes:
@@ -175,13 +201,6 @@ def _canonical(labels: Labels) -> bytes:
     order = np.argsort(np.argsort(first))
     values = np.unique(labels, return_inverse=True)[1]
     return bytes(order[values].astype(np.int32).tobytes())
-
-
-def one_hot(labels: Labels, n_components: int) -> Array:
-    """(n_samples, n_components): responsibilities of a partition."""
-    resp = np.zeros((len(labels), n_components))
-    resp[np.arange(len(labels)), labels] = 1.0
-    return resp
 
 
 def user_start(start: Any, source: Source, structure: Structure, n_components: int | None) -> Start:

@@ -1,0 +1,52 @@
+"""Growing samples: climb where rows are few, and let the answer climb on where they are four times as many.
+
+A sample of m rows knows the log-likelihood to p/2 nats (p free parameters), so a level is left as soon as its own
+remaining gain is a twentieth of p: most readings of all rows are saved (Meek, Thiesson & Heckerman 2002). The last level
+is all rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mixtura.algorithms.acceleration import accelerated_em
+from mixtura.algorithms.climb import Climb, Rules, climb_all
+from mixtura.mixture import Mixture
+from mixtura.sweep import Sweep
+
+GROWTH = 4
+LEVEL_GAIN = 0.05
+"""Nats per free parameter, of Aitken's remaining gain, at which a level is left."""
+
+LARGEST_SAMPLE = 4_000_000
+"""Cells of the largest sample that is copied: memory stays flat however many rows there are."""
+
+
+def level_tolerance(mixture: Mixture[Any], n_samples: int, tol: float) -> float:
+    """Nats per row at which a level of that many rows has told all it knows; never finer than `tol`."""
+    return max(tol, LEVEL_GAIN * mixture.n_parameters / n_samples)
+
+
+def transplanted(mixture: Mixture[Any], old: Sweep, new: Sweep) -> Mixture[Any]:
+    """A mixture in the inner coordinates of another source."""
+    outer = old.source.coordinates.outward(mixture.components)
+    return Mixture.trusted(mixture.weights, new.source.coordinates.inward(outer), like=mixture)
+
+
+def climb_levels(sample: Sweep, mixture: Mixture[Any], everything: Sweep, rules: Rules, seed: int) -> Climb:
+    """From the inner coordinates of a sample, through growing samples, to the limit on all rows."""
+    size = sample.source.n_samples * GROWTH
+    here, mixture_here = sample, mixture
+    while size * 2 <= everything.source.n_samples and size * everything.source.n_features <= LARGEST_SAMPLE:
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, size)))
+        level = Sweep(everything.source.sample(size, rng), everything.n_threads, everything.engine)
+        start = transplanted(mixture_here, here, level)
+        coarse = Rules(level_tolerance(start, size, rules.tol), rules.max_iter, rules.give_up)
+        end = climb_all(level, [start], coarse, accelerated_em)[0]
+        if not end.sound:
+            break
+        here, mixture_here = level, end.mixture
+        size *= GROWTH
+    return climb_all(everything, [transplanted(mixture_here, here, everything)], rules, accelerated_em)[0]
