@@ -81,7 +81,7 @@ def _new_beside(target: Path) -> Path:
 
 def _settle(draft: Path, target: Path) -> None:
     """Send the draft to the disk, then let it take the place of the target in one step."""
-    _sync(draft, os.O_RDONLY)
+    _sync(draft, os.O_RDWR)
     os.replace(draft, target)
     if hasattr(os, "O_DIRECTORY"):
         _sync(target.parent, os.O_RDONLY | os.O_DIRECTORY)

@@ -9,7 +9,7 @@ import click
 from mixtura.cli.options import criterion_option, data_argument, json_option, weights_option
 
 
-@click.command("compare")
+@click.command("compare", short_help="Compare models on the same rows.")
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @data_argument
 @criterion_option

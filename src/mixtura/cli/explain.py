@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mixtura.mixture import Mixture
 
 
-@click.command("explain")
+@click.command("explain", short_help="Work out EM step by step on a few rows.")
 @click.argument("data", metavar="[DATA]", required=False)
 @click.option(
     "--values",
@@ -121,6 +121,8 @@ def _spreads(rows: list[list[float]], n_components: int, n_features: int, struct
             f"there are {n_components} components but {plural(width if alone else len(rows), 'variance')}; give one "
             "for each, or name what they share: --structure EEE."
         )
+    if width == 1:
+        return [variance for row in rows for variance in row]
     return rows[0] if alone and (n_components > 1 or n_features == 1) else rows
 
 

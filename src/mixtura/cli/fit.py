@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mixtura.fitting import Fit
 
 
-@click.command("fit")
+@click.command("fit", short_help="Find the groups in a file.")
 @data_argument
 @click.option(
     "-k",
@@ -88,6 +88,7 @@ def run_fit(
     *,
     components: list[int] | None,
     columns: tuple[list[str], ...],
+    criterion: str,
     weights: str | None,
     start: str | None,
     starts: int,
@@ -101,11 +102,12 @@ def run_fit(
 
     source = read_rows(data, joined(columns), weights)
     n_components: Any = components[0] if components and len(components) == 1 else components
-    with search_progress(shown=not silent and sys.stderr.isatty()) as progress:
+    with search_progress(not silent and sys.stderr.isatty(), criterion) as progress:
         found = mx.fit(
             source,
             n_components,
             start=None if start is None else mx.load(start),
+            criterion=criterion,
             n_starts=starts,
             n_threads=threads,
             progress=progress,

@@ -9,7 +9,7 @@ import click
 from mixtura.cli.options import data_argument
 
 
-@click.command("predict")
+@click.command("predict", short_help="Say which group each row belongs to.")
 @click.argument("model", metavar="MODEL")
 @data_argument
 @click.option(

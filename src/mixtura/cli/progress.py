@@ -18,8 +18,8 @@ class SearchProgress:
     done, total : candidates; both zero where nothing was searched
     """
 
-    def __init__(self, bar: Any = None) -> None:
-        self.bar = bar
+    def __init__(self, criterion: str, bar: Any = None) -> None:
+        self.bar, self.criterion = bar, criterion
         self.done = self.total = 0
         self.task = None if bar is None else bar.add_task("starting", total=None, best="")
 
@@ -32,17 +32,21 @@ class SearchProgress:
         self.done, self.total = step.done, step.total
         if self.bar is not None:
             best = step.best
-            words = "" if best is None else f"best {best.label}, BIC {best.bic:.2f}"
+            words = (
+                ""
+                if best is None
+                else f"best {best.label}, {self.criterion.upper()} {getattr(best, self.criterion):.2f}"
+            )
             self.bar.update(
                 self.task, total=step.total, completed=step.done, description=step.candidate.label, best=words
             )
 
 
 @contextmanager
-def search_progress(shown: bool) -> Iterator[SearchProgress]:
+def search_progress(shown: bool, criterion: str) -> Iterator[SearchProgress]:
     """A progress hook for `fit`; where `shown`, a bar on standard error that goes away at the end."""
     if not shown:
-        yield SearchProgress()
+        yield SearchProgress(criterion)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -55,4 +59,4 @@ def search_progress(shown: bool) -> Iterator[SearchProgress]:
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield SearchProgress(bar)
+        yield SearchProgress(criterion, bar)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 
-@click.command("sample")
+@click.command("sample", short_help="Draw rows from a model.")
 @click.argument("model", metavar="MODEL")
 @click.option("-n", "--rows", type=int, default=1000, show_default=True, help="How many rows to draw.")
 @click.option("--seed", type=int, help="The same seed gives the same rows. Default: fresh ones each time.")

@@ -7,7 +7,7 @@ import click
 from mixtura.cli.options import json_option
 
 
-@click.command("show")
+@click.command("show", short_help="Show what is in a model file.")
 @click.argument("model", metavar="MODEL")
 @json_option
 def command(model: str, as_json: bool) -> None:

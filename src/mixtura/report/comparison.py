@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from mixtura.mixture import Mixture
-from mixtura.report.document import Document, Grid, Section, plural, shortened
+from mixtura.report.document import Document, Grid, Section, plural, shortened_path
 from mixtura.report.numbers import criterion_text, evidence
 
 
@@ -39,7 +39,7 @@ def comparison_document(
     """
     rows = [
         (
-            shortened(r["model"], 40),
+            shortened_path(r["model"]),
             f"{r['structure']},{r['n_components']}",
             f"{r['log_likelihood']:.4f}",
             str(r["n_parameters"]),
@@ -51,7 +51,7 @@ def comparison_document(
     notes = [f"Smaller criteria are better; sorted by {criterion.upper()}."]
     if len(columns) > 1:
         notes.append("The models have different columns, so these numbers do not compare.")
-    headline = f"{shortened(records[0]['model'], 60)} describes the {plural(n_samples, 'row')} best"
+    headline = f"{shortened_path(records[0]['model'])} describes the {plural(n_samples, 'row')} best"
     if len(records) > 1:
         headline += _lead(records, criterion)
     return Document(headline, (Section("", (Grid.of(header, rows, left=2, marked=[0]), *notes)),))

@@ -67,6 +67,12 @@ def shortened(text: object, width: int = 24) -> str:
     return whole if len(whole) <= width else f"{whole[: width - 1]}…"
 
 
+def shortened_path(text: object, width: int = 40) -> str:
+    """A printable path of at most `width` characters; its end says most."""
+    whole = printable(text)
+    return whole if len(whole) <= width else f"…{whole[1 - width :]}"
+
+
 def plural(n: float, noun: str) -> str:
     """`1 row`, `2 rows`."""
     return f"{count(n)} {noun}" if n == 1 else f"{count(n)} {noun}s"
