@@ -1,8 +1,8 @@
 """Growing samples: climb where rows are few, and let the answer climb on where they are four times as many.
 
 A sample of m rows knows the log-likelihood to p/2 nats (p free parameters), so a level is left as soon as its own
-remaining gain is a twentieth of p: most readings of all rows are saved (Meek, Thiesson & Heckerman 2002). The last level
-is all rows.
+remaining gain is a twentieth of p: most readings of all rows are saved (Meek, Thiesson & Heckerman 2002).
+The last level is all rows.
 """
 
 from __future__ import annotations

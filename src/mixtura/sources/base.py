@@ -33,7 +33,8 @@ class Coordinates:
     """Exact inner coordinates u = (x − centre) / scale.
 
     The centre is a data value of each column and the scale one power of two, so the subtraction is exact near the
-    centre and the division always (Sterbenz 1974). One scale serves all columns, so that spherical structures stay spherical.
+    centre and the division always (Sterbenz 1974). One scale serves all columns, so that spherical
+    structures stay spherical.
 
     Attributes
     ----------
