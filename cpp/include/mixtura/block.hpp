@@ -28,6 +28,12 @@ struct Block {
     std::int64_t stride;
     std::int64_t slabs;
     std::int64_t rows;   // the real ones
+
+    Block part(std::int64_t first, std::int64_t count) const {
+        const std::int64_t most = slabs - first < count ? slabs - first : count, before = first * slab<T>;
+        const std::int64_t real = rows - before < most * slab<T> ? rows - before : most * slab<T>;
+        return {u + first * stride, w ? w + before : nullptr, stride, most, real};
+    }
 };
 
 // Centre and scale of the columns in the type of the inner loops.
@@ -55,7 +61,7 @@ MIXTURA_INLINE T element(const char* p) {
     return value;
 }
 
-// W rows by W features, contiguous rows, into W vectors of one feature each.
+// lanes<T> vectors, each a row, into vectors that are each a feature.
 template <class T, int G = 1>
 MIXTURA_INLINE void transpose(Vec<T> (&v)[lanes<T>]) {
     if constexpr (G < lanes<T>) {
@@ -70,46 +76,76 @@ MIXTURA_INLINE void transpose(Vec<T> (&v)[lanes<T>]) {
     }
 }
 
-// One full slab whose columns lie side by side (C order, possibly with padding between rows).
+template <class T>
+MIXTURA_INLINE void store_column(Vec<T> x, const Columns<T>& columns, std::int64_t j, T* u) {
+    store<T>(u + j * slab<T>, (x - broadcast<T>(columns.centre()[j])) * broadcast<T>(columns.scale()[j]));
+}
+
+// Features j .. j + wanted of lanes<T> rows. Reads lanes<T> features of every row: the caller makes sure that it may.
+template <class T, int wanted>
+inline void pack_tile(const char* rows, std::int64_t row_stride, const Columns<T>& columns, std::int64_t j, T* u) {
+    Vec<T> v[lanes<T>];
+    unrolled<lanes<T>>([&](auto i) MIXTURA_LAMBDA {
+        v[i] = load<T>(reinterpret_cast<const T*>(rows + i * row_stride) + j);
+    });
+    transpose<T>(v);
+    unrolled<wanted>([&](auto i) MIXTURA_LAMBDA { store_column<T>(v[i], columns, j + i, u); });
+}
+
+// Two features side by side: two vectors hold lanes<T> rows.
+template <class T>
+inline void pack_pairs(const char* rows, const Columns<T>& columns, T* u) {
+    const T* p = reinterpret_cast<const T*>(rows);
+    const Vec<T> x = load<T>(p), y = load<T>(p + lanes<T>);
+    [&]<int... I>(std::integer_sequence<int, I...>) MIXTURA_LAMBDA {
+        store_column<T>(__builtin_shufflevector(x, y, (2 * I)...), columns, 0, u);
+        store_column<T>(__builtin_shufflevector(x, y, (2 * I + 1)...), columns, 1, u);
+    }(std::make_integer_sequence<int, lanes<T>>{});
+}
+
+// One full slab whose columns lie side by side (C order, possibly with padding between rows); the slab's rows may be
+// read up to a vector beyond their last feature.
 template <class T>
 inline void pack_contiguous(const char* data, std::int64_t row_stride, const Columns<T>& columns, std::int64_t n_features,
                             T* u) {
-    const std::int64_t whole = n_features / lanes<T> * lanes<T>;
-    for (std::int64_t first = 0; first < slab<T>; first += lanes<T>) {
-        const char* rows = data + first * row_stride;
-        for (std::int64_t j = 0; j < whole; j += lanes<T>) {
-            Vec<T> v[lanes<T>];
-            unrolled<lanes<T>>([&](auto i) MIXTURA_LAMBDA {
-                v[i] = load<T>(reinterpret_cast<const T*>(rows + i * row_stride) + j);
-            });
-            transpose<T>(v);
-            unrolled<lanes<T>>([&](auto i) MIXTURA_LAMBDA {
-                store<T>(u + (j + i) * slab<T> + first,
-                         (v[i] - broadcast<T>(columns.centre()[j + i])) * broadcast<T>(columns.scale()[j + i]));
-            });
+    const bool pairs = n_features == 2 && row_stride == 2 * std::int64_t(sizeof(T));
+    for (std::int64_t first = 0; first < slab<T>; first += lanes<T>, u += lanes<T>, data += lanes<T> * row_stride) {
+        if (pairs) {
+            pack_pairs<T>(data, columns, u);
+            continue;
         }
-        for (std::int64_t j = whole; j < n_features; ++j) {
-            const T centre = columns.centre()[j], scale = columns.scale()[j];
-            for (int i = 0; i < lanes<T>; ++i)
-                u[j * slab<T> + first + i] = (element<T>(rows + i * row_stride + j * sizeof(T)) - centre) * scale;
-        }
+        std::int64_t j = 0;
+        for (; j + lanes<T> <= n_features; j += lanes<T>) pack_tile<T, lanes<T>>(data, row_stride, columns, j, u);
+        unrolled<lanes<T> - 1>([&](auto rest) MIXTURA_LAMBDA {
+            if (n_features - j == rest + 1) pack_tile<T, rest + 1>(data, row_stride, columns, j, u);
+        });
     }
 }
 
 // One slab of `count` <= slab<T> rows, any strides.
 template <class T>
 inline void pack_strided(const Rows& rows, const char* data, std::int64_t count, const Columns<T>& columns, T* u) {
+    const bool vectors = rows.row_stride == std::int64_t(sizeof(T)) && count == slab<T>;
     for (std::int64_t j = 0; j < rows.n_features; ++j) {
         const char* p = data + j * rows.column_stride;
         const T centre = columns.centre()[j], scale = columns.scale()[j];
         T* out = u + j * slab<T>;
-        if (rows.row_stride == std::int64_t(sizeof(T)) && count == slab<T>) {
-            for (int i = 0; i < slab<T>; ++i) out[i] = (element<T>(p + i * sizeof(T)) - centre) * scale;
+        if (vectors) {
+            unrolled<group>([&](auto v) MIXTURA_LAMBDA {
+                store_column<T>(load<T>(reinterpret_cast<const T*>(p) + v * lanes<T>), columns, j, u + v * lanes<T>);
+            });
             continue;
         }
         for (std::int64_t i = 0; i < count; ++i) out[i] = (element<T>(p + i * rows.row_stride) - centre) * scale;
         for (std::int64_t i = count; i < slab<T>; ++i) out[i] = 0;
     }
+}
+
+// The end of the memory that X spans, for rows with their columns side by side.
+template <class T>
+constexpr const char* end_of(const Rows& rows) {
+    const std::int64_t last = rows.row_stride > 0 ? (rows.n_samples - 1) * rows.row_stride : 0;
+    return rows.data + last + rows.n_features * std::int64_t(sizeof(T));
 }
 
 template <class T>
@@ -129,11 +165,14 @@ template <class T>
 inline Block<T> pack(const Rows& rows, const Columns<T>& columns, std::int64_t begin, std::int64_t count, bool blank,
                      T* u, T* w) {
     const std::int64_t slabs = slabs_for<T>(count), stride = slab_stride<T>(rows.n_features);
-    const bool contiguous = rows.column_stride == std::int64_t(sizeof(T)) || rows.n_features == 1;
+    const bool side_by_side = rows.column_stride == std::int64_t(sizeof(T)) && rows.n_features > 1;
+    const std::int64_t over_read = rows.n_features % lanes<T> ? MIXTURA_VECTOR_BYTES : 0;
     for (std::int64_t s = 0; s < slabs; ++s) {
         const std::int64_t first = s * slab<T>, left = count - first;
         const char* data = rows.data + (begin + first) * rows.row_stride;
-        if (contiguous && left >= slab<T>)
+        const std::int64_t reach = (rows.row_stride > 0 ? (slab<T> - 1) * rows.row_stride : 0) + over_read +
+                                   rows.n_features / lanes<T> * MIXTURA_VECTOR_BYTES;
+        if (side_by_side && left >= slab<T> && end_of<T>(rows) - data >= reach)
             pack_contiguous<T>(data, rows.row_stride, columns, rows.n_features, u + s * stride);
         else
             pack_strided<T>(rows, data, left < slab<T> ? left : slab<T>, columns, u + s * stride);

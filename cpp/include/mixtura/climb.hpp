@@ -83,7 +83,7 @@ public:
         : kind_(kind), K_(K), D_(D), size_(K + K * D + factors_size(kind, K, D)),
           kernel_(make_kernel<T>(kind, K, D, true)), m_step_(kind, K, D), sound_(size_), tried_(size_), counts_(K),
           sums_(K * D), squares_(K), scatter_(scatter_size(kind, K, D) + 1), raw_(kernel_->sums_size()),
-          distances_(K * block_rows<T>(D)), resp_(K * block_rows<T>(D)),
+          energies_(K * block_rows<T>(D)), resp_((K + 1) * block_rows<T>(D)),
           scratch_(kernel_->scratch_size(slabs_for<T>(block_rows<T>(D)))) {
         moments_ = {0, 0, counts_.get(), sums_.get(), squares_.get(), scatter_.get()};
     }
@@ -137,12 +137,12 @@ private:
         std::memset(raw_.get(), 0, kernel_->sums_size() * sizeof(double));
         LogSums logs = {0, 0};
         rows.blocks([&](const Block<T>& block) {
-            kernel_->densities(block, scratch_.get(), distances_.get());
+            kernel_->densities(block, scratch_.get(), energies_.get());
             const LogSums part =
-                responsibilities<T>(kernel_->constants(), K_, block, distances_.get(), resp_.get());
+                responsibilities<T>(*kernel_, block, energies_.get(), resp_.get());
             logs.log_likelihood += part.log_likelihood;
             logs.log_max_resp += part.log_max_resp;
-            kernel_->statistics(block, scratch_.get(), distances_.get(), resp_.get(), raw_.get());
+            kernel_->statistics(block, scratch_.get(), energies_.get(), resp_.get(), raw_.get());
         });
         kernel_->finish(raw_.get(), moments_);
         moments_.log_likelihood = logs.log_likelihood;
@@ -164,7 +164,7 @@ private:
     Kernel<T>* kernel_;
     MStep m_step_;
     Buffer<double> sound_, tried_, counts_, sums_, squares_, scatter_, raw_;
-    Buffer<T> distances_, resp_, scratch_;
+    Buffer<T> energies_, resp_, scratch_;
     Moments moments_;
 };
 

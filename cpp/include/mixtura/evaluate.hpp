@@ -28,11 +28,11 @@ public:
     void leaf(std::int64_t index, char* memory, double*) const override {
         const Workspace space(*this, memory);
         plan_.blocks(index, space.u, space.w, [&](const Block<T>& block, std::int64_t begin) {
-            kernel_->densities(block, space.scratch, space.distances);
+            kernel_->densities(block, space.scratch, space.energies);
             if (request_.component_log_prob) write_components(block, space, begin);
             if (request_.labels || request_.log_prob) write_rows(block, space, begin);
             if (!request_.responsibilities) return;
-            responsibilities<T, false>(kernel_->constants(), K_, block, space.distances, space.resp);
+            responsibilities<T, false>(kernel_->constants(), K_, true, block, space.energies, space.resp);
             transpose_out(space.resp, block, request_.responsibilities + begin * K_);
         });
     }
@@ -43,12 +43,12 @@ private:
             Arena arena(memory);
             u = task.plan_.take_rows(arena);
             w = task.plan_.take_values(arena, 1);
-            distances = task.plan_.take_values(arena, task.K_);
-            resp = task.plan_.take_values(arena, task.K_);
+            energies = task.plan_.take_values(arena, task.K_);
+            resp = task.plan_.take_values(arena, task.K_ + 1);
             scratch = arena.take<T>(task.kernel_->scratch_size(task.plan_.max_slabs()));
             bytes = arena.used();
         }
-        T *u, *w, *distances, *resp, *scratch;
+        T *u, *w, *energies, *resp, *scratch;
         std::size_t bytes;
     };
 
@@ -62,19 +62,18 @@ private:
         const std::int64_t size = block.slabs * slab<T>;
         for (std::int64_t k = 0; k < K_; ++k)
             for (std::int64_t i = 0; i < size; ++i)
-                space.resp[k * size + i] = kernel_->normalisers()[k] - T(0.5) * space.distances[k * size + i];
+                space.resp[k * size + i] = kernel_->normalisers()[k] - space.energies[k * size + i];
         transpose_out(space.resp, block, request_.component_log_prob + begin * K_);
     }
     // Labels and log_prob, one vector of rows at a time.
     void write_rows(const Block<T>& block, const Workspace& space, std::int64_t begin) const {
         const std::int64_t size = block.slabs * slab<T>;
         alignas(MIXTURA_VECTOR_BYTES) T label[lanes<T>], log_prob[lanes<T>];
-        const Vec<T> half = broadcast<T>(T(0.5));
         for (std::int64_t i = 0; i < block.rows; i += lanes<T>) {
-            Vec<T> best = broadcast<T>(kernel_->constants()[0]) - half * load<T>(space.distances + i), index = {}, sum = {};
+            Vec<T> best = broadcast<T>(kernel_->constants()[0]) - load<T>(space.energies + i), index = {}, sum = {};
             for (std::int64_t k = 1; k < K_; ++k) {
                 const Vec<T> l =
-                    broadcast<T>(kernel_->constants()[k]) - half * load<T>(space.distances + k * size + i);
+                    broadcast<T>(kernel_->constants()[k]) - load<T>(space.energies + k * size + i);
                 index = l > best ? broadcast<T>(T(k)) : index;
                 best = larger(l, best);
             }
@@ -82,7 +81,7 @@ private:
             if (request_.log_prob)
                 for (std::int64_t k = 0; k < K_; ++k)
                     sum += exp<T>(broadcast<T>(kernel_->constants()[k]) -
-                                  half * load<T>(space.distances + k * size + i) - best);
+                                  load<T>(space.energies + k * size + i) - best);
             store<T>(label, index);
             store<T>(log_prob, best + log<T>(sum));
             for (std::int64_t j = i; j < i + lanes<T> && j < block.rows; ++j) {

@@ -2,6 +2,8 @@
 //
 // exp(x), x <= 0: n = round(x / ln 2), r = x - n ln 2 in two pieces, |r| <= ln 2 / 2,
 //     exp(x) = 2^n (1 + r + r^2 q(r)), q minimax (relative error of the whole 4e-18 for float64, 3e-10 for float32).
+// With AVX-512 a table of 2^(j/16) fits into one or two registers: n = round(16 x / ln 2) = 16 e + j, |r| <= ln 2 / 32,
+//     exp(x) = 2^e 2^(j/16) (1 + r + r^2 q(r)), and q is half as long (3e-17 and 5e-9).
 // Below -708 (float64) or -87 (float32) the result is 0; exp(-inf) = 0; NaN stays NaN. Error below 2 ulp elsewhere.
 //
 // log(x), x >= 1 or x = 0 or NaN: x = 2^k m, m in [sqrt 1/2, sqrt 2), f = m - 1, s = f / (2 + f), an odd series in s
@@ -9,6 +11,10 @@
 #pragma once
 
 #include <limits>
+
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 #include "simd.hpp"
 
@@ -59,8 +65,71 @@ MIXTURA_INLINE Vec<T> polynomial(const Vec<T> (&term)[N], Vec<T> x) {
     }
 }
 
+#ifdef __AVX512F__
+
+// 2^(j/16) as bits, less j shifted to where n's low four bits will be added
 template <class T>
-MIXTURA_INLINE Vec<T> exp(Vec<T> x) {
+struct ExpTable;
+
+template <>
+struct ExpTable<double> {
+    static constexpr double q[] = {0.5, 0.16666666665301144786, 0.041666666664959767097, 0.0083334497245283561569,
+                                   0.0013889034377693011883};
+    static constexpr double magic = 6755399441055744.0;
+    static constexpr std::int64_t bits[16] = {
+        0x3ff0000000000000, 0x3fefb5586cf9890f, 0x3fef72b83c7d517b, 0x3fef387a6e756238,
+        0x3fef06fe0a31b715, 0x3feedea64c123422, 0x3feebfdad5362a27, 0x3feeab07dd485429,
+        0x3feea09e667f3bcd, 0x3feea11473eb0187, 0x3feeace5422aa0db, 0x3feec49182a3f090,
+        0x3feee89f995ad3ad, 0x3fef199bdd85529c, 0x3fef5818dcfba487, 0x3fefa4afa2a490da};
+    // The table's entry for the low four bits of n, times 2^(n / 16)
+    MIXTURA_INLINE static Vec<double> scale(IntVec<double> n) {
+        const IntVec<double> low = load<std::int64_t>(bits), high = load<std::int64_t>(bits + 8);
+        const auto entry = _mm512_permutex2var_epi64((__m512i)low, (__m512i)n, (__m512i)high);
+        return Vec<double>(IntVec<double>(entry) + (n << 48));
+    }
+};
+
+template <>
+struct ExpTable<float> {
+    static constexpr float q[] = {0.50000977687312674977f, 0.16666862203692235372f};
+    static constexpr float magic = 12582912.0f;
+    static constexpr std::int32_t bits[16] = {
+        0x3f800000, 0x3f7daac3, 0x3f7b95c2, 0x3f79c3d3, 0x3f7837f0, 0x3f76f532, 0x3f75fed7, 0x3f75583f,
+        0x3f7504f3, 0x3f7508a4, 0x3f75672a, 0x3f76248c, 0x3f7744fd, 0x3f78ccdf, 0x3f7ac0c7, 0x3f7d257d};
+    MIXTURA_INLINE static Vec<float> scale(IntVec<float> n) {
+        const auto entry = _mm512_permutexvar_epi32((__m512i)n, (__m512i)load<std::int32_t>(bits));
+        return Vec<float>(IntVec<float>(entry) + (n << 19));
+    }
+};
+
+// Several vectors in step, x in place: one alone would wait for its own latencies.
+template <class T, int M>
+MIXTURA_INLINE void exp(Vec<T> (&x)[M]) {
+    using C = ExpConstants<T>;
+    using Table = ExpTable<T>;
+    constexpr int N = sizeof(Table::q) / sizeof(T);
+    Vec<T> shifted[M], n[M], r[M], square[M], p[M];
+    const auto each = [&](auto&& step) MIXTURA_LAMBDA { unrolled<M>(step); };
+    each([&](auto i) MIXTURA_LAMBDA { shifted[i] = x[i] * broadcast<T>(16 * C::log2e) + broadcast<T>(Table::magic); });
+    each([&](auto i) MIXTURA_LAMBDA { n[i] = shifted[i] - broadcast<T>(Table::magic); });
+    each([&](auto i) MIXTURA_LAMBDA { r[i] = x[i] - n[i] * broadcast<T>(C::ln2_high / 16); });
+    each([&](auto i) MIXTURA_LAMBDA { r[i] = r[i] - n[i] * broadcast<T>(C::ln2_low / 16); });
+    each([&](auto i) MIXTURA_LAMBDA { square[i] = r[i] * r[i]; });
+    each([&](auto i) MIXTURA_LAMBDA { p[i] = broadcast<T>(Table::q[N - 2]) + broadcast<T>(Table::q[N - 1]) * r[i]; });
+    unrolled<N - 2>([&](auto j) MIXTURA_LAMBDA {
+        each([&](auto i) MIXTURA_LAMBDA { p[i] = broadcast<T>(Table::q[N - 3 - j]) + p[i] * r[i]; });
+    });
+    each([&](auto i) MIXTURA_LAMBDA { p[i] = r[i] + square[i] * p[i]; });
+    each([&](auto i) MIXTURA_LAMBDA { shifted[i] = Table::scale(IntVec<T>(shifted[i])); });
+    each([&](auto i) MIXTURA_LAMBDA {
+        x[i] = x[i] < broadcast<T>(C::lowest) ? Vec<T>{} : shifted[i] + shifted[i] * p[i];
+    });
+}
+
+#else
+
+template <class T>
+MIXTURA_INLINE Vec<T> exp_one(Vec<T> x) {
     using C = ExpConstants<T>;
     constexpr int N = sizeof(C::q) / sizeof(T);
     const Vec<T> shifted = x * broadcast<T>(C::log2e) + broadcast<T>(C::magic);
@@ -71,6 +140,20 @@ MIXTURA_INLINE Vec<T> exp(Vec<T> x) {
     const Vec<T> p = broadcast<T>(T(1)) + (r + (r * r) * polynomial<T, N>(term, r));
     const Vec<T> scale = Vec<T>(IntVec<T>(shifted) << C::mantissa);
     return x < broadcast<T>(C::lowest) ? Vec<T>{} : p * scale;
+}
+
+template <class T, int M>
+MIXTURA_INLINE void exp(Vec<T> (&x)[M]) {
+    unrolled<M>([&](auto i) MIXTURA_LAMBDA { x[i] = exp_one<T>(x[i]); });
+}
+
+#endif
+
+template <class T>
+MIXTURA_INLINE Vec<T> exp(Vec<T> x) {
+    Vec<T> one[1] = {x};
+    exp<T, 1>(one);
+    return one[0];
 }
 
 template <class T>

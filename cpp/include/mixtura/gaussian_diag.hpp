@@ -2,13 +2,16 @@
 //
 //     z_kj = (u_j - mu_kj) / sd_kj,   s_kj = sum_i r z,   T_kj = sum_i r z^2
 //
-// sums: counts (K), squares (K), then for every k and chunk of up to 4 features s and T side by side: (K, D, 2) with
-// feature j = j0 + f of a chunk of p features at 2 j0 + f and 2 j0 + p + f; then room for one vector.
+// sums: counts (K), squares (K), then for every k and batch of up to `batch` features s and T side by side: (K, D, 2)
+// with feature j = j0 + f of a batch of p features at 2 j0 + f and 2 j0 + p + f; then room for one vector.
 #pragma once
 
 #include "gaussian_spherical.hpp"
 
 namespace mixtura::MIXTURA_ARCH {
+
+template <class T>
+inline constexpr int batch = lanes<T> < 16 ? 4 : 8;  // features summed at once: s and T fill a vector
 
 template <class T>
 class DiagKernel final : public Kernel<T> {
@@ -33,18 +36,18 @@ public:
     std::size_t scratch_size(std::int64_t) const override { return 0; }
     std::size_t sums_size() const override { return 2 * K + 2 * K * D + 64; }
 
-    void densities(const Block<T>& block, T*, T* distances) const override {
-        zero_fill(distances, K * block.slabs * slab<T>);
+    void densities(const Block<T>& block, T*, T* energies) const override {
+        zero_fill(energies, K * block.slabs * slab<T>);
         const std::int64_t chunk = chunk_features<T>(block.slabs);
         for (std::int64_t j0 = 0; j0 < D; j0 += chunk)
             for (std::int64_t k = 0; k < K; ++k)
                 for (std::int64_t s = 0; s < block.slabs; ++s)
                     add_squares(block.u + s * block.stride, k, j0, j0 + chunk < D ? j0 + chunk : D,
-                                distances + (k * block.slabs + s) * slab<T>);
+                                energies + (k * block.slabs + s) * slab<T>);
     }
 
-    void statistics(const Block<T>& block, T*, const T* distances, const T* resp, double* sums) const override {
-        this->add_counts(block, distances, resp, sums, sums + K);
+    void statistics(const Block<T>& block, T*, const T* energies, const T* resp, double* sums) const override {
+        this->add_counts(block, energies, resp, sums, sums + K);
         const std::int64_t chunk = chunk_features<T>(block.slabs);
         for (std::int64_t j0 = 0; j0 < D; j0 += chunk)
             for (std::int64_t k = 0; k < K; ++k) {
@@ -52,8 +55,8 @@ public:
                 const std::int64_t j1 = j0 + chunk < D ? j0 + chunk : D;
                 double* out = sums + 2 * K + 2 * k * D;
                 std::int64_t j = j0;
-                for (; j + 4 <= j1; j += 4) add_moments<4>(block, r, k, j, out + 2 * j);
-                unrolled<3>([&](auto rest) MIXTURA_LAMBDA {
+                for (; j + batch<T> <= j1; j += batch<T>) add_moments<batch<T>>(block, r, k, j, out + 2 * j);
+                unrolled<batch<T> - 1>([&](auto rest) MIXTURA_LAMBDA {
                     if (j1 - j == rest + 1) add_moments<rest + 1>(block, r, k, j, out + 2 * j);
                 });
             }
@@ -65,7 +68,7 @@ public:
             out.counts[k] = sums[k];
             out.squares[k] = sums[K + k];
             for (std::int64_t j = 0; j < D; ++j) {
-                const std::int64_t j0 = j / 4 * 4, p = D - j0 < 4 ? D - j0 : 4;
+                const std::int64_t j0 = j / batch<T> * batch<T>, p = D - j0 < batch<T> ? D - j0 : batch<T>;
                 const double* pair = sums + 2 * K + 2 * k * D + 2 * j0 + j - j0;
                 out.sums[k * D + j] = pair[0];
                 if (scatter_) out.scatter[(tied_ ? 0 : k * D) + j] += pair[p];
@@ -85,7 +88,8 @@ private:
                 square[v] += z * z;
             });
         }
-        unrolled<group>([&](auto v) MIXTURA_LAMBDA { store<T>(out + v * lanes<T>, square[v]); });
+        const Vec<T> factor = broadcast<T>(j1 == D ? T(0.5) : T(1));
+        unrolled<group>([&](auto v) MIXTURA_LAMBDA { store<T>(out + v * lanes<T>, square[v] * factor); });
     }
 
     template <int p>

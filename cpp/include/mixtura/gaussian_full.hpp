@@ -15,25 +15,45 @@
 
 namespace mixtura::MIXTURA_ARCH {
 
+inline constexpr std::int64_t z_bytes = 5 << 18;
 inline constexpr int tile_room = 16;  // doubles; at least panel * panel rounded up to vectors of either type
 
-// sum over rows of scaled[f] * z[g]; with `diagonal` only g <= f.
-template <class T, int p, bool diagonal>
+// out += sum over rows of scaled[f] z[g], f < p, g < panel
+template <class T, int p>
 inline void add_tile(const T* scaled, const T* z, std::int64_t z_stride, std::int64_t slabs, double* out) {
-    constexpr int q = diagonal ? p : panel;
-    Vec<T> acc[(p - 1) * panel + q] = {};
+    Vec<T> acc[p * panel] = {};
     for (std::int64_t s = 0; s < slabs; ++s, scaled += p * slab<T>, z += z_stride)
         for (int v = 0; v < slab<T>; v += lanes<T>) {
-            Vec<T> b[q];
-            unrolled<q>([&](auto g) MIXTURA_LAMBDA { b[g] = load<T>(z + g * slab<T> + v); });
+            Vec<T> b[panel];
+            unrolled<panel>([&](auto g) MIXTURA_LAMBDA { b[g] = load<T>(z + g * slab<T> + v); });
             unrolled<p>([&](auto f) MIXTURA_LAMBDA {
                 const Vec<T> a = load<T>(scaled + f * slab<T> + v);
-                unrolled<q>([&](auto g) MIXTURA_LAMBDA {
-                    if constexpr (!diagonal || g <= f) acc[f * panel + g] += a * b[g];
-                });
+                unrolled<panel>([&](auto g) MIXTURA_LAMBDA { acc[f * panel + g] += a * b[g]; });
             });
         }
     add_lane_sums<T>(out, acc);
+}
+
+// The tile on the diagonal, g <= f, which also makes scaled = r z for the others, and first += sum over rows of r z.
+template <class T, int p, bool products, bool keep>
+inline void add_diagonal(const T* r, const T* z, std::int64_t z_stride, std::int64_t slabs, T* scaled, double* first,
+                         double* out) {
+    Vec<T> acc[(p - 1) * panel + p] = {}, total[p] = {};
+    for (std::int64_t s = 0; s < slabs; ++s, r += slab<T>, scaled += p * slab<T>, z += z_stride)
+        for (int v = 0; v < slab<T>; v += lanes<T>) {
+            const Vec<T> weight = load<T>(r + v);
+            Vec<T> b[p];
+            unrolled<p>([&](auto f) MIXTURA_LAMBDA {
+                b[f] = load<T>(z + f * slab<T> + v);
+                const Vec<T> a = weight * b[f];
+                total[f] += a;
+                if constexpr (keep) store<T>(scaled + f * slab<T> + v, a);
+                if constexpr (products)
+                    unrolled<f + 1>([&](auto g) MIXTURA_LAMBDA { acc[f * panel + g] += a * b[g]; });
+            });
+        }
+    add_lane_sums<T>(first, total);
+    if constexpr (products) add_lane_sums<T>(out, acc);
 }
 
 template <class T>
@@ -56,6 +76,12 @@ public:
         for (std::int64_t i = 0; i < K * D; ++i) means_[i] = T(model.means[i]);
     }
 
+    // z of all components stays in the second cache, or, in many dimensions, is worth reading from the third.
+    std::int64_t slabs_at_once(std::int64_t most) const override {
+        const std::int64_t bytes = K * slab_stride<T>(D) * std::int64_t(sizeof(T));
+        while (D < 64 && most > 2 && most * bytes > z_bytes) most /= 2;
+        return most;
+    }
     std::size_t scratch_size(std::int64_t slabs) const override {
         return K * slabs * slab_stride<T>(D) + panel * slabs * slab<T>;
     }
@@ -63,18 +89,18 @@ public:
         return 2 * K + K * width_ + (scatter_ ? factors() * tiles() * tile_room : 0) + tile_room;
     }
 
-    void densities(const Block<T>& block, T* scratch, T* distances) const override {
+    void densities(const Block<T>& block, T* scratch, T* energies) const override {
         for (std::int64_t k = 0; k < K; ++k)
             for (std::int64_t s = 0; s < block.slabs; ++s)
                 solve_slab<T>(packed(k), means_.get() + k * D, D, block.u + s * block.stride,
                               scratch + (k * block.slabs + s) * block.stride,
-                              distances + (k * block.slabs + s) * slab<T>);
+                              energies + (k * block.slabs + s) * slab<T>);
     }
 
-    void statistics(const Block<T>& block, T* scratch, const T* distances, const T* resp,
+    void statistics(const Block<T>& block, T* scratch, const T* energies, const T* resp,
                     double* sums) const override {
         double *counts = sums, *squares = sums + K, *first = sums + 2 * K, *second = first + K * width_;
-        this->add_counts(block, distances, resp, counts, squares);
+        this->add_counts(block, energies, resp, counts, squares);
         T* scaled = scratch + K * block.slabs * block.stride;
         for (std::int64_t k = 0; k < K; ++k) {
             const T* z = scratch + k * block.slabs * block.stride;
@@ -119,22 +145,14 @@ private:
     template <int p>
     void add_panel(const Block<T>& block, const T* z, const T* r, std::int64_t i, T* scaled, double* first,
                    double* tile) const {
-        Vec<T> total[p] = {};
-        for (std::int64_t s = 0; s < block.slabs; ++s)
-            for (int v = 0; v < slab<T>; v += lanes<T>) {
-                const Vec<T> weight = mixtura::MIXTURA_ARCH::load<T>(r + s * slab<T> + v);
-                unrolled<p>([&](auto f) MIXTURA_LAMBDA {
-                    const Vec<T> product =
-                        weight * mixtura::MIXTURA_ARCH::load<T>(z + s * block.stride + (i + f) * slab<T> + v);
-                    total[f] += product;
-                    store<T>(scaled + (s * p + f) * slab<T> + v, product);
-                });
-            }
-        add_lane_sums<T>(first, total);
-        if (!scatter_) return;
+        double* diagonal = tile + i / panel * tile_room;
+        const T* own = z + i * slab<T>;
+        if (!scatter_)
+            return add_diagonal<T, p, false, false>(r, own, block.stride, block.slabs, scaled, first, diagonal);
+        if (i == 0) return add_diagonal<T, p, true, false>(r, own, block.stride, block.slabs, scaled, first, diagonal);
+        add_diagonal<T, p, true, true>(r, own, block.stride, block.slabs, scaled, first, diagonal);
         for (std::int64_t j = 0; j < i; j += panel, tile += tile_room)
-            add_tile<T, p, false>(scaled, z + j * slab<T>, block.stride, block.slabs, tile);
-        add_tile<T, p, true>(scaled, z + i * slab<T>, block.stride, block.slabs, tile);
+            add_tile<T, p>(scaled, z + j * slab<T>, block.stride, block.slabs, tile);
     }
 
     const bool tied_, scatter_;

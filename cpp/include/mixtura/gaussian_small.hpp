@@ -3,6 +3,7 @@
 // z never leaves the registers: it costs less to compute again for the statistics than to store. One component's
 // count, sums and products are 1 + D + D (D + 1) / 2 vector accumulators over the whole block.
 //
+// Each component has two sets of parameters: of z, and of z / sqrt 2, whose square is the energy.
 // sums: per component count, s (D), lower T row by row; then room for one vector.
 #pragma once
 
@@ -35,25 +36,24 @@ public:
     using Kernel<T>::K;
 
     SmallKernel(std::int64_t n_components, bool tied, bool scatter)
-        : Kernel<T>(n_components, Dims), tied_(tied), scatter_(scatter), parameters_(n_components * parameters) {}
+        : Kernel<T>(n_components, Dims, true), tied_(tied), scatter_(scatter),
+          parameters_(2 * n_components * parameters) {}
 
     void load(const ModelView& model) override {
         for (std::int64_t k = 0; k < K; ++k) {
             const double* factor = model.factors + (tied_ ? 0 : k * Dims * Dims);
             this->set_constant(k, model.log_weights[k], log_of_diagonal(factor, Dims, Dims + 1));
-            T* out = parameters_.get() + k * parameters;
-            for (int j = 0; j < Dims; ++j) *out++ = T(model.means[k * Dims + j]);
-            for (int i = 0; i < Dims; ++i)
-                for (int j = 0; j <= i; ++j) *out++ = T(i == j ? 1 / factor[i * Dims + i] : factor[i * Dims + j]);
+            pack(model.means + k * Dims, factor, 1, parameters_.get() + 2 * k * parameters);
+            pack(model.means + k * Dims, factor, std::sqrt(0.5), parameters_.get() + (2 * k + 1) * parameters);
         }
     }
     std::size_t scratch_size(std::int64_t) const override { return 0; }
     std::size_t sums_size() const override { return K * moments + 64; }
 
-    void densities(const Block<T>& block, T*, T* distances) const override {
+    void densities(const Block<T>& block, T*, T* energies) const override {
         for (std::int64_t k = 0; k < K; ++k) {
-            const SmallFactor<T, Dims> factor(parameters_.get() + k * parameters);
-            T* out = distances + k * block.slabs * slab<T>;
+            const SmallFactor<T, Dims> factor(parameters_.get() + (2 * k + 1) * parameters);
+            T* out = energies + k * block.slabs * slab<T>;
             for (std::int64_t s = 0; s < block.slabs; ++s)
                 unrolled<group>([&](auto v) MIXTURA_LAMBDA {
                     Vec<T> z[Dims], square = {};
@@ -65,15 +65,17 @@ public:
     }
 
     void statistics(const Block<T>& block, T*, const T*, const T* resp, double* sums) const override {
+        const T* scale = resp + K * block.slabs * slab<T>;
         for (std::int64_t k = 0; k < K; ++k) {
-            const SmallFactor<T, Dims> factor(parameters_.get() + k * parameters);
+            const SmallFactor<T, Dims> factor(parameters_.get() + 2 * k * parameters);
             Vec<T> acc[moments] = {};
             for (std::int64_t s = 0; s < block.slabs; ++s)
                 unrolled<group>([&](auto v) MIXTURA_LAMBDA {
                     Vec<T> z[Dims];
                     factor.whiten(block.u + s * block.stride + v * lanes<T>, z);
-                    const Vec<T> r =
-                        mixtura::MIXTURA_ARCH::load<T>(resp + (k * block.slabs + s) * slab<T> + v * lanes<T>);
+                    const std::int64_t row = s * slab<T> + v * lanes<T>;
+                    const Vec<T> r = mixtura::MIXTURA_ARCH::load<T>(resp + k * block.slabs * slab<T> + row) *
+                                     mixtura::MIXTURA_ARCH::load<T>(scale + row);
                     acc[0] += r;
                     unrolled<Dims>([&](auto i) MIXTURA_LAMBDA {
                         const Vec<T> product = r * z[i];
@@ -109,6 +111,14 @@ public:
     }
 
 private:
+    // The mean, then the lower triangle with reciprocals on the diagonal, of z * shrink
+    static void pack(const double* mean, const double* factor, double shrink, T* out) {
+        for (int j = 0; j < Dims; ++j) *out++ = T(mean[j]);
+        for (int i = 0; i < Dims; ++i)
+            for (int j = 0; j <= i; ++j)
+                *out++ = T(i == j ? shrink / factor[i * Dims + i] : factor[i * Dims + j] / shrink);
+    }
+
     const bool tied_, scatter_;
     Buffer<T> parameters_;
 };

@@ -14,7 +14,7 @@ namespace mixtura::MIXTURA_ARCH {
 template <class T>
 constexpr std::int64_t chunk_features(std::int64_t slabs) {
     const std::int64_t features = 16384 / (slabs * slab<T> * std::int64_t(sizeof(T)));
-    return features < 4 ? 4 : features / 4 * 4;
+    return features < 8 ? 8 : features / 8 * 8;
 }
 
 template <class T>
@@ -23,9 +23,10 @@ constexpr T* zero_fill(T* p, std::int64_t size) {
     return p;
 }
 
-// distances[k, row] = |u - means[k]|^2
+// distances[k, row] = scale[k] |u - means[k]|^2
 template <class T>
-inline void squared_distances(const Block<T>& block, const T* means, std::int64_t K, std::int64_t D, T* distances) {
+inline void squared_distances(const Block<T>& block, const T* means, std::int64_t K, std::int64_t D,
+                              const T* scale, T* distances) {
     zero_fill(distances, K * block.slabs * slab<T>);
     const std::int64_t chunk = chunk_features<T>(block.slabs);
     for (std::int64_t j0 = 0; j0 < D; j0 += chunk) {
@@ -43,7 +44,8 @@ inline void squared_distances(const Block<T>& block, const T* means, std::int64_
                         square[v] += z * z;
                     });
                 }
-                unrolled<group>([&](auto v) MIXTURA_LAMBDA { store<T>(out + v * lanes<T>, square[v]); });
+                const Vec<T> factor = broadcast<T>(j1 == D ? scale[k] : T(1));
+                unrolled<group>([&](auto v) MIXTURA_LAMBDA { store<T>(out + v * lanes<T>, square[v] * factor); });
             }
     }
 }
@@ -87,7 +89,7 @@ public:
     using Kernel<T>::D;
 
     SphericalKernel(std::int64_t n_components, std::int64_t n_features, bool tied)
-        : Kernel<T>(n_components, n_features), tied_(tied), means_(n_components * n_features), precision_(n_components),
+        : Kernel<T>(n_components, n_features), tied_(tied), means_(n_components * n_features), scale_(n_components),
           inverse_(n_components) {}
 
     void load(const ModelView& model) override {
@@ -95,22 +97,18 @@ public:
             const double deviation = model.factors[tied_ ? 0 : k];
             this->set_constant(k, model.log_weights[k], double(D) * std::log(deviation));
             inverse_[k] = 1 / deviation;
-            precision_[k] = T(inverse_[k]);
+            scale_[k] = T(0.5 * inverse_[k] * inverse_[k]);
         }
         for (std::int64_t i = 0; i < K * D; ++i) means_[i] = T(model.means[i]);
     }
     std::size_t scratch_size(std::int64_t) const override { return 0; }
     std::size_t sums_size() const override { return 2 * K + K * D + 64; }
 
-    void densities(const Block<T>& block, T*, T* distances) const override {
-        squared_distances<T>(block, means_.get(), K, D, distances);
-        const std::int64_t size = block.slabs * slab<T>;
-        for (std::int64_t k = 0; k < K; ++k)
-            for (std::int64_t i = 0; i < size; ++i)
-                distances[k * size + i] = (distances[k * size + i] * precision_[k]) * precision_[k];
+    void densities(const Block<T>& block, T*, T* energies) const override {
+        squared_distances<T>(block, means_.get(), K, D, scale_.get(), energies);
     }
-    void statistics(const Block<T>& block, T*, const T* distances, const T* resp, double* sums) const override {
-        this->add_counts(block, distances, resp, sums, sums + K);
+    void statistics(const Block<T>& block, T*, const T* energies, const T* resp, double* sums) const override {
+        this->add_counts(block, energies, resp, sums, sums + K);
         weighted_differences<T>(block, means_.get(), resp, K, D, sums + 2 * K);
     }
     void finish(const double* sums, const Moments& out) const override {
@@ -123,7 +121,7 @@ public:
 
 private:
     const bool tied_;
-    Buffer<T> means_, precision_;
+    Buffer<T> means_, scale_;
     Buffer<double> inverse_;
 };
 

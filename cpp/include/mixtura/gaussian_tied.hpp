@@ -20,7 +20,8 @@ public:
 
     TiedKernel(std::int64_t n_components, std::int64_t n_features)
         : Kernel<T>(n_components, n_features), packed_(packed_triangle_size(n_features)), reference_(n_features),
-          offsets_(n_components * n_features), whitened_(n_features) {}
+          offsets_(n_components * n_features),
+          halves_(n_components), whitened_(n_features) {}
 
     void load(const ModelView& model) override {
         const double* L = model.factors;
@@ -33,6 +34,7 @@ public:
         }
         for (std::int64_t k = 0; k < K; ++k) {
             this->set_constant(k, model.log_weights[k], log_det);
+            halves_[k] = T(0.5);
             for (std::int64_t i = 0; i < D; ++i) {
                 double value = model.means[k * D + i] - double(reference_[i]);
                 for (std::int64_t j = 0; j < i; ++j) value -= L[i * D + j] * whitened_[j];
@@ -44,16 +46,16 @@ public:
     std::size_t scratch_size(std::int64_t slabs) const override { return slabs * (slab_stride<T>(D) + slab<T>); }
     std::size_t sums_size() const override { return 2 * K + K * D + 64; }
 
-    void densities(const Block<T>& block, T* scratch, T* distances) const override {
+    void densities(const Block<T>& block, T* scratch, T* energies) const override {
         T* norms = scratch + block.slabs * block.stride;
         for (std::int64_t s = 0; s < block.slabs; ++s)
             solve_slab<T>(packed_.get(), reference_.get(), D, block.u + s * block.stride, scratch + s * block.stride,
                           norms + s * slab<T>);
-        squared_distances<T>(whitened(block, scratch), offsets_.get(), K, D, distances);
+        squared_distances<T>(whitened(block, scratch), offsets_.get(), K, D, halves_.get(), energies);
     }
-    void statistics(const Block<T>& block, T* scratch, const T* distances, const T* resp,
+    void statistics(const Block<T>& block, T* scratch, const T* energies, const T* resp,
                     double* sums) const override {
-        this->add_counts(block, distances, resp, sums, sums + K);
+        this->add_counts(block, energies, resp, sums, sums + K);
         weighted_differences<T>(whitened(block, scratch), offsets_.get(), resp, K, D, sums + 2 * K);
     }
     void finish(const double* sums, const Moments& out) const override {
@@ -69,7 +71,7 @@ private:
         return {scratch, block.w, block.stride, block.slabs, block.rows};
     }
 
-    Buffer<T> packed_, reference_, offsets_;
+    Buffer<T> packed_, reference_, offsets_, halves_;
     Buffer<double> whitened_;
 };
 

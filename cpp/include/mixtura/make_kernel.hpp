@@ -34,10 +34,12 @@ inline Kernel<T>* make_kernel(Kind kind, std::int64_t K, std::int64_t D, bool sc
     }
 }
 
-// Rows a block, a multiple of the slab. Wide data: enough rows that a factor, once read, is used often.
+// Rows a block, a multiple of the slab: up to 2 KiB a feature, and about 1 MiB in all. It may not depend on the
+// models, which share the block; each takes its slabs in portions of its own liking.
 template <class T>
 constexpr std::int64_t block_rows(std::int64_t n_features) {
-    const std::int64_t bytes = n_features >= 96 ? 2048 : n_features > 4 ? 1024 : 2048;
+    std::int64_t bytes = 2048;
+    while (bytes > 512 && bytes * n_features > (std::int64_t(1) << 20)) bytes /= 2;
     const std::int64_t rows = bytes / std::int64_t(sizeof(T));
     return (rows + slab<T> - 1) / slab<T> * slab<T>;
 }

@@ -11,7 +11,8 @@ class Nearest final : public NearestTask {
 public:
     explicit Nearest(const NearestRequest& request)
         : request_(request), plan_(request.rows, false), K_(request.n_centers), D_(request.rows.n_features),
-          centers_(K_ * D_) {
+          centers_(K_ * D_), ones_(K_) {
+        for (std::int64_t k = 0; k < K_; ++k) ones_[k] = 1;
         for (std::int64_t i = 0; i < K_ * D_; ++i) centers_[i] = T(request.centers[i]);
     }
     std::int64_t leaves() const override { return plan_.leaves(); }
@@ -23,7 +24,7 @@ public:
     void leaf(std::int64_t index, char* memory, double* sums) const override {
         const Workspace space(*this, memory);
         plan_.blocks(index, space.u, space.w, [&](const Block<T>& block, std::int64_t begin) {
-            squared_distances<T>(block, centers_.get(), K_, D_, space.distances);
+            squared_distances<T>(block, centers_.get(), K_, D_, ones_.get(), space.distances);
             sums[0] += assign(block, space, begin);
             const std::int64_t size = block.slabs * slab<T>;
             for (std::int64_t k = 0; k < K_; ++k) {
@@ -90,7 +91,7 @@ private:
     const NearestRequest request_;
     const Plan<T> plan_;
     const std::int64_t K_, D_;
-    Buffer<T> centers_;
+    Buffer<T> centers_, ones_;
 };
 
 // distances[i] = min(distances[i], |u_i - center|^2); accumulator: their sum
@@ -110,7 +111,8 @@ public:
     void leaf(std::int64_t index, char* memory, double* sum) const override {
         const Workspace space(*this, memory);
         plan_.blocks(index, space.u, space.w, [&](const Block<T>& block, std::int64_t begin) {
-            squared_distances<T>(block, center_.get(), 1, plan_.rows().n_features, space.distances);
+            const T one = 1;
+            squared_distances<T>(block, center_.get(), 1, plan_.rows().n_features, &one, space.distances);
             double* out = request_.distances + begin;
             double total = 0;
             for (std::int64_t i = 0; i < block.rows; ++i) {

@@ -22,6 +22,7 @@ struct VectorOf {
     typedef T type __attribute__((vector_size(MIXTURA_VECTOR_BYTES)));
     typedef T unaligned __attribute__((vector_size(MIXTURA_VECTOR_BYTES), aligned(sizeof(T)), may_alias));
     using Integer = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;
+    typedef double wide __attribute__((vector_size(8 / sizeof(T) * MIXTURA_VECTOR_BYTES)));
     typedef Integer integers __attribute__((vector_size(MIXTURA_VECTOR_BYTES)));
 };
 template <class T>
@@ -96,9 +97,13 @@ MIXTURA_INLINE void add_widened(double* out, Vec<T> v) {
     if constexpr (sizeof(T) == 8) {
         store<double>(out, load<double>(out) + v);
     } else {
-        alignas(MIXTURA_VECTOR_BYTES) float narrow[lanes<float>];
-        store<float>(narrow, v);
-        for (int i = 0; i < lanes<float>; ++i) out[i] += double(narrow[i]);
+        constexpr int half = lanes<float> / 2;
+        [&]<int... I>(std::integer_sequence<int, I...>) MIXTURA_LAMBDA {
+            store<double>(out, load<double>(out) +
+                                   __builtin_convertvector(__builtin_shufflevector(v, v, I...), Vec<double>));
+            store<double>(out + half, load<double>(out + half) + __builtin_convertvector(
+                                          __builtin_shufflevector(v, v, (half + I)...), Vec<double>));
+        }(std::make_integer_sequence<int, half>{});
     }
 }
 
@@ -128,5 +133,17 @@ MIXTURA_INLINE double sum_of_lanes(Vec<T> v) {
     for (int i = 0; i < lanes<T>; ++i) total += double(v[i]);
     return total;
 }
+
+// A running sum of vectors, in float64 whatever T is.
+template <class T>
+struct WideSum {
+    typename VectorOf<T>::wide lane = {};
+    MIXTURA_INLINE void add(Vec<T> v) { lane += __builtin_convertvector(v, typename VectorOf<T>::wide); }
+    MIXTURA_INLINE double total() const {
+        double sum = 0;
+        for (int i = 0; i < lanes<T>; ++i) sum += lane[i];
+        return sum;
+    }
+};
 
 }  // namespace mixtura::MIXTURA_ARCH

@@ -1,14 +1,15 @@
-// From squared distances to responsibilities, one block at a time.
+// From energies to responsibilities, one block at a time.
 //
 //     l_ik = c_k - |z_ik|^2 / 2,   m_i = max_k l_ik,   S_i = sum_k exp(l_ik - m_i),   r_ik = w_i exp(l_ik - m_i) / S_i
 //     log_likelihood = sum_i w_i (m_i + log S_i),   log_max_resp = -sum_i w_i log S_i
 //
-// distances, resp: (K, slabs, slab). Every S_i lies in [1, K]. Without weights the log is taken of products of S over
-// the vectors of a slab, which cannot overflow for any number of components that fits into memory.
+// energies (K, slabs, slab); resp (K + 1, slabs, slab): r, or with `scaled` false exp(l - m) and in the last row w / S.
+// Every S_i lies in [1, K]. Without weights the log is taken of products of S over
+// 16 vectors (float32: 4), which cannot overflow for any number of components that fits into memory.
 #pragma once
 
-#include "block.hpp"
 #include "exp.hpp"
+#include "kernel.hpp"
 
 namespace mixtura::MIXTURA_ARCH {
 
@@ -18,9 +19,8 @@ struct LogSums {
 
 // One slab: the maxima, then exponentials and their sums.
 template <class T>
-MIXTURA_INLINE void exponentials(const T* constants, std::int64_t n_components, const T* distances, T* resp,
+MIXTURA_INLINE void exponentials(const T* constants, std::int64_t n_components, const T* energies, T* resp,
                                  std::int64_t k_stride, Vec<T> (&maximum)[group], Vec<T> (&sum)[group]) {
-    const Vec<T> half = broadcast<T>(T(0.5));
     unrolled<group>([&](auto v) MIXTURA_LAMBDA {
         maximum[v] = broadcast<T>(std::numeric_limits<T>::lowest());
         sum[v] = Vec<T>{};
@@ -28,55 +28,68 @@ MIXTURA_INLINE void exponentials(const T* constants, std::int64_t n_components, 
     for (std::int64_t k = 0; k < n_components; ++k) {
         const Vec<T> c = broadcast<T>(constants[k]);
         unrolled<group>([&](auto v) MIXTURA_LAMBDA {
-            maximum[v] = larger(c - half * load<T>(distances + k * k_stride + v * lanes<T>), maximum[v]);
+            maximum[v] = larger(c - load<T>(energies + k * k_stride + v * lanes<T>), maximum[v]);
         });
     }
     for (std::int64_t k = 0; k < n_components; ++k) {
         const Vec<T> c = broadcast<T>(constants[k]);
+        Vec<T> e[group];
         unrolled<group>([&](auto v) MIXTURA_LAMBDA {
-            const Vec<T> l = c - half * load<T>(distances + k * k_stride + v * lanes<T>);
-            const Vec<T> e = exp<T>(l - maximum[v]);
-            sum[v] += e;
-            store<T>(resp + k * k_stride + v * lanes<T>, e);
+            e[v] = (c - load<T>(energies + k * k_stride + v * lanes<T>)) - maximum[v];
+        });
+        exp<T, group>(e);
+        unrolled<group>([&](auto v) MIXTURA_LAMBDA {
+            sum[v] += e[v];
+            store<T>(resp + k * k_stride + v * lanes<T>, e[v]);
         });
     }
 }
 
-// Sums over lanes in float64 whatever T is.
+// 1 / sum for four vectors with one division: every sum lies in [1, K].
 template <class T>
-struct WideSum {
-    double lane[lanes<T>] = {};
-    MIXTURA_INLINE void add(Vec<T> v) { add_widened<T>(lane, v); }
-    double total() const {
-        double sum = 0;
-        for (int i = 0; i < lanes<T>; ++i) sum += lane[i];
-        return sum;
-    }
-};
+MIXTURA_INLINE Vec<T> reciprocals(const Vec<T> (&sum)[group], Vec<T> (&inverse)[group]) {
+    const Vec<T> first = sum[0] * sum[1], second = sum[2] * sum[3], product = first * second;
+    const Vec<T> whole = broadcast<T>(T(1)) / product;
+    const Vec<T> inverse_first = whole * second, inverse_second = whole * first;
+    inverse[0] = inverse_first * sum[1];
+    inverse[1] = inverse_first * sum[0];
+    inverse[2] = inverse_second * sum[3];
+    inverse[3] = inverse_second * sum[2];
+    return product;
+}
 
 template <class T, bool weighted>
-inline LogSums responsibilities(const T* constants, std::int64_t n_components, const Block<T>& block,
-                                const T* distances, T* resp) {
+inline LogSums responsibilities(const T* constants, std::int64_t n_components, bool scaled, const Block<T>& block,
+                                const T* energies, T* resp) {
     const std::int64_t k_stride = block.slabs * slab<T>;
+    constexpr std::int64_t slabs_a_log = sizeof(T) == 8 ? 4 : 1;  // K^16 and K^4 stay finite
     WideSum<T> maxima, logs;
+    Vec<T> pending = broadcast<T>(T(1));
     for (std::int64_t s = 0; s < block.slabs; ++s) {
         const std::int64_t at = s * slab<T>;
         Vec<T> maximum[group], sum[group], factor[group];
-        exponentials<T>(constants, n_components, distances + at, resp + at, k_stride, maximum, sum);
-        unrolled<group>([&](auto v) MIXTURA_LAMBDA {
-            factor[v] = broadcast<T>(T(1)) / sum[v];
-            if constexpr (weighted) {
+        exponentials<T>(constants, n_components, energies + at, resp + at, k_stride, maximum, sum);
+        const Vec<T> product = reciprocals<T>(sum, factor);
+        if constexpr (weighted) {
+            unrolled<group>([&](auto v) MIXTURA_LAMBDA {
                 const Vec<T> w = load<T>(block.w + at + v * lanes<T>);
                 maxima.add(w * maximum[v]);
                 logs.add(w * log<T>(sum[v]));
-                factor[v] = factor[v] * w;
-            }
-        });
-        if constexpr (!weighted) {
+                factor[v] *= w;
+            });
+        } else {
             unrolled<group>([&](auto v) MIXTURA_LAMBDA { maxima.add(maximum[v]); });
-            logs.add(log<T>((sum[0] * sum[1]) * (sum[2] * sum[3])));
+            pending *= product;
+            if ((s + 1) % slabs_a_log == 0 || s + 1 == block.slabs) {
+                logs.add(log<T>(pending));
+                pending = broadcast<T>(T(1));
+            }
         }
-        for (std::int64_t k = 0; k < n_components; ++k)
+        if (!scaled)
+            unrolled<group>([&](auto v) MIXTURA_LAMBDA {
+                store<T>(resp + at + n_components * k_stride + v * lanes<T>, factor[v]);
+            });
+        for (std::int64_t k = 0; k < n_components && scaled; ++k)
             unrolled<group>([&](auto v) MIXTURA_LAMBDA {
                 T* r = resp + at + k * k_stride + v * lanes<T>;
                 store<T>(r, load<T>(r) * factor[v]);
@@ -87,10 +100,9 @@ inline LogSums responsibilities(const T* constants, std::int64_t n_components, c
 }
 
 template <class T>
-inline LogSums responsibilities(const T* constants, std::int64_t n_components, const Block<T>& block,
-                                const T* distances, T* resp) {
-    return block.w ? responsibilities<T, true>(constants, n_components, block, distances, resp)
-                   : responsibilities<T, false>(constants, n_components, block, distances, resp);
+inline LogSums responsibilities(const Kernel<T>& kernel, const Block<T>& block, const T* energies, T* resp) {
+    return block.w ? responsibilities<T, true>(kernel.constants(), kernel.K, !kernel.scales, block, energies, resp)
+                   : responsibilities<T, false>(kernel.constants(), kernel.K, !kernel.scales, block, energies, resp);
 }
 
 }  // namespace mixtura::MIXTURA_ARCH

@@ -78,13 +78,10 @@ public:
     std::int64_t n_components() const { return model_->K; }
     double cost() const { return cost_; }
 
-    void add(const Block<T>& block, T* scratch, T* distances, T* resp, double* sums) const {
-        model_->densities(block, scratch, distances);
-        const LogSums logs = responsibilities<T>(model_->constants(), model_->K, block, distances, resp);
-        sums[0] += logs.log_likelihood;
-        sums[1] += logs.log_max_resp;
-        if (about_) about_->densities(block, scratch, distances);
-        statistics().statistics(block, scratch, distances, resp, sums + 2);
+    void add(const Block<T>& whole, T* scratch, T* energies, T* resp, double* sums) const {
+        const std::int64_t step = statistics().slabs_at_once(whole.slabs);
+        for (std::int64_t first = 0; first < whole.slabs; first += step)
+            add_part(whole.part(first, step), scratch, energies, resp, sums);
     }
     void finish(const double* sums, Moments& out) const {
         out.log_likelihood = sums[0];
@@ -93,6 +90,15 @@ public:
     }
 
 private:
+    void add_part(const Block<T>& block, T* scratch, T* energies, T* resp, double* sums) const {
+        model_->densities(block, scratch, energies);
+        const LogSums logs = responsibilities<T>(*model_, block, energies, resp);
+        sums[0] += logs.log_likelihood;
+        sums[1] += logs.log_max_resp;
+        if (about_) about_->densities(block, scratch, energies);
+        statistics().statistics(block, scratch, energies, resp, sums + 2);
+    }
+
     const Kernel<T>& statistics() const { return about_ ? *about_ : *model_; }
 
     Kernel<T>*model_ = nullptr, *about_ = nullptr;
@@ -130,7 +136,7 @@ public:
         plan_.blocks(index, space.u, space.w, [&](const Block<T>& block, std::int64_t) {
             double* sums = accumulator;
             for (std::int64_t m = 0; m < n_models_; ++m) {
-                members_[m].add(block, space.scratch, space.distances, space.resp, sums);
+                members_[m].add(block, space.scratch, space.energies, space.resp, sums);
                 sums += members_[m].sums_size();
             }
         });
@@ -148,12 +154,12 @@ private:
             Arena arena(memory);
             u = sweep.plan_.take_rows(arena);
             w = sweep.plan_.take_values(arena, 1);
-            distances = sweep.plan_.take_values(arena, sweep.max_components_);
-            resp = sweep.plan_.take_values(arena, sweep.max_components_);
+            energies = sweep.plan_.take_values(arena, sweep.max_components_);
+            resp = sweep.plan_.take_values(arena, sweep.max_components_ + 1);
             scratch = arena.take<T>(sweep.max_scratch_);
             bytes = arena.used();
         }
-        T *u, *w, *distances, *resp, *scratch;
+        T *u, *w, *energies, *resp, *scratch;
         std::size_t bytes;
     };
 

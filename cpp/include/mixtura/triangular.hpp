@@ -63,9 +63,9 @@ MIXTURA_INLINE void solve_panel(const T* packed, const T* mu, const T* u, T* z, 
     });
 }
 
-// One slab: z (n_features, slab) and the squared norms (slab,).
+// One slab: z (n_features, slab) and the energies |z|^2 / 2 (slab,).
 template <class T>
-inline void solve_slab(const T* packed, const T* mu, std::int64_t n_features, const T* u, T* z, T* squares) {
+inline void solve_slab(const T* packed, const T* mu, std::int64_t n_features, const T* u, T* z, T* energies) {
     Vec<T> square[group] = {};
     std::int64_t j0 = 0;
     for (; j0 + panel <= n_features; j0 += panel) {
@@ -75,7 +75,7 @@ inline void solve_slab(const T* packed, const T* mu, std::int64_t n_features, co
     unrolled<panel - 1>([&](auto rest) MIXTURA_LAMBDA {
         if (n_features - j0 == rest + 1) solve_panel<T, rest + 1>(packed, mu, u, z, j0, square);
     });
-    unrolled<group>([&](auto v) MIXTURA_LAMBDA { store<T>(squares + v * lanes<T>, square[v]); });
+    unrolled<group>([&](auto v) MIXTURA_LAMBDA { store<T>(energies + v * lanes<T>, broadcast<T>(T(0.5)) * square[v]); });
 }
 
 }  // namespace mixtura::MIXTURA_ARCH
