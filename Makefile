@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin
 
-.PHONY: help demo test slow lint types doctest check build clean
+.PHONY: help demo test slow lint types doctest check pictures build clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ types: $(VENV)/.lint  ## types
 	$(RUN)/mypy
 
 check: test doctest lint types slow   ## everything CI runs
+
+pictures: $(VENV)/.test  ## draw the pictures of README and docs again
+	$(RUN)/python docs/pictures.py
 
 build: $(VENV)/.build ## the wheel and the source archive, in dist/
 	$(RUN)/python -m build

@@ -50,6 +50,9 @@ def read_table(path: str | os.PathLike[str]) -> pa.Table:
 
 def choose_columns(table: pa.Table, columns: Sequence[str] | None, where: str) -> pa.Table:
     """The named columns of a table, in that order; unknown names are refused with the nearest ones."""
+    repeated = {name for name in table.column_names if table.column_names.count(name) > 1}
+    if repeated:
+        raise DataError(f"{where} has several columns named {min(repeated)!r}; give each its own name.")
     if columns is None:
         return table
     for name in columns:
@@ -86,13 +89,18 @@ def table_to_array(table: pa.Table, where: str) -> np.ndarray[Any, np.dtype[Any]
         if column.null_count:
             row = next(i for i, v in enumerate(column) if not v.is_valid)
             raise DataError(
-                f"{where}, column {name!r}: {column.null_count} cells are empty, the first in row {row} (rows counted "
-                "from 0). Remove or fill these rows: every cell must be a finite number."
+                f"{where}, column {name!r}: {counted(column.null_count, 'cell')} without a number (empty, NA or nan), the "
+                f"first in row {row} (rows counted from 0). Remove or fill these rows: every cell must be a finite number."
             )
         arrays.append(column.cast(pa.float32() if types.is_float32(kind) else pa.float64()).to_numpy())
     if not arrays:
         raise DataError(f"{where} has no columns; expected at least one.")
     return np.column_stack(arrays)
+
+
+def counted(n: int, what: str) -> str:
+    """`1 cell`, `2 cells`."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def first_text(column: Any) -> tuple[int, Any]:
