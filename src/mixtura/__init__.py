@@ -13,17 +13,19 @@ _WHERE = {
     "em": "mixtura.algorithms.iteration",
     "Iteration": "mixtura.algorithms.iteration",
     "fit": "mixtura.fitting",
+    "fit_many": "mixtura.many",
     "Fit": "mixtura.fitting",
     "explain": "mixtura.explanation",
     "load": "mixtura.persistence",
 }
-__all__ = ["Fit", "Gaussian", "Iteration", "Mixture", "em", "explain", "fit", "load"]
+__all__ = ["Fit", "Gaussian", "Iteration", "Mixture", "em", "explain", "fit", "fit_many", "load"]
 
 if TYPE_CHECKING:
     from mixtura.algorithms.iteration import Iteration, em
     from mixtura.explanation.explain import explain
     from mixtura.families.gaussian import Gaussian
     from mixtura.fitting import Fit, fit
+    from mixtura.many import fit_many
     from mixtura.mixture import Mixture
     from mixtura.persistence import load
 

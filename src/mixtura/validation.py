@@ -66,9 +66,9 @@ def check_finite_rows(X: npt.NDArray[Any], columns: Sequence[str] | None, first_
     row, column = (int(i) for i in np.argwhere(~finite)[0])
     name = f"column {columns[column]!r}" if columns else f"column {column}"
     raise DataError(
-        f"X has cells that are NaN or infinite ({int((~finite).sum())} among the rows looked at); the first is {X[row, column]} in row "
-        f"{row + first_row}, {name} (rows counted from 0). Remove or fill these rows: every cell must be a finite "
-        "number."
+        f"X has cells that are NaN or infinite ({int((~finite).sum())} among the rows looked at); the first is "
+        f"{X[row, column]} in row {row + first_row}, {name} (rows counted from 0). Remove or fill these rows: every "
+        "cell must be a finite number."
     )
 
 
