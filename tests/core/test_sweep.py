@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
+import sys
+
 import core_twin as twin
 import numpy as np
 import pytest
@@ -236,3 +240,33 @@ def test_models_say_what_they_are():
     model = _core.Model("tied_spherical", np.zeros(1), np.zeros((1, 2)), np.array(2.0))
     assert (model.kind, model.n_components, model.n_features) == ("tied_spherical", 1, 2)
     assert repr(model) == "Model('tied_spherical', n_components=1, n_features=2)"
+
+
+def mapping_before_a_forbidden_page(size):
+    """Writable memory whose last byte is followed by a page that must not be touched."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pages = -(-size // mmap.PAGESIZE)
+    memory = mmap.mmap(-1, (pages + 1) * mmap.PAGESIZE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    if libc.mprotect(ctypes.c_void_p(start + pages * mmap.PAGESIZE), mmap.PAGESIZE, 0):
+        pytest.skip("mprotect is not available")
+    return memory, pages * mmap.PAGESIZE - size
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs mprotect")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("D", [1, 2, 3, 7, 10, 17])
+def test_nothing_beyond_the_data_is_read(engine, D, dtype):
+    X, _, centre, scale, parameters = problem("full", 512, D, 2, dtype)
+    model = _core.Model("full", *parameters)
+    memory, offset = mapping_before_a_forbidden_page(X.nbytes)
+    edge = np.frombuffer(memory, dtype, X.size, offset).reshape(X.shape)
+    edge[:] = X
+    for view in (edge, edge[::-1], edge[:, ::-1], edge[1:, 1:] if D > 1 else edge[1:]):
+        columns = slice(None) if view.shape[1] == D else slice(1, None)
+        small = _core.Model("diag", parameters[0], parameters[1][:, columns].copy(), np.ones((2, view.shape[1])))
+        models = [model, small] if view.shape[1] == D else [small]
+        rows = (view, None, centre[columns].copy(), scale[columns].copy(), models, [True] * len(models))
+        want = sweep(view.copy(), *rows[1:])
+        for got, expected in zip(sweep(*rows), want, strict=True):
+            assert_same_bits(got, expected)

@@ -37,7 +37,6 @@ public:
     std::size_t sums_size() const override { return 2 * K + 2 * K * D + 64; }
 
     void densities(const Block<T>& block, T*, T* energies) const override {
-        zero_fill(energies, K * block.slabs * slab<T>);
         const std::int64_t chunk = chunk_features<T>(block.slabs);
         for (std::int64_t j0 = 0; j0 < D; j0 += chunk)
             for (std::int64_t k = 0; k < K; ++k)
@@ -63,7 +62,7 @@ public:
     }
 
     void finish(const double* sums, const Moments& out) const override {
-        if (scatter_) zero_fill(out.scatter, (tied_ ? 1 : K) * D);
+        for (std::int64_t i = 0; scatter_ && i < (tied_ ? 1 : K) * D; ++i) out.scatter[i] = 0;
         for (std::int64_t k = 0; k < K; ++k) {
             out.counts[k] = sums[k];
             out.squares[k] = sums[K + k];
@@ -79,7 +78,9 @@ public:
 private:
     MIXTURA_INLINE void add_squares(const T* u, std::int64_t k, std::int64_t j0, std::int64_t j1, T* out) const {
         Vec<T> square[group];
-        unrolled<group>([&](auto v) MIXTURA_LAMBDA { square[v] = mixtura::MIXTURA_ARCH::load<T>(out + v * lanes<T>); });
+        unrolled<group>([&](auto v) MIXTURA_LAMBDA {
+            square[v] = j0 ? mixtura::MIXTURA_ARCH::load<T>(out + v * lanes<T>) : Vec<T>{};
+        });
         for (std::int64_t j = j0; j < j1; ++j) {
             const Vec<T> mean = broadcast<T>(means_[k * D + j]), precision = broadcast<T>(precisions_[k * D + j]);
             unrolled<group>([&](auto v) MIXTURA_LAMBDA {

@@ -17,17 +17,10 @@ constexpr std::int64_t chunk_features(std::int64_t slabs) {
     return features < 8 ? 8 : features / 8 * 8;
 }
 
-template <class T>
-constexpr T* zero_fill(T* p, std::int64_t size) {
-    for (std::int64_t i = 0; i < size; ++i) p[i] = 0;
-    return p;
-}
-
 // distances[k, row] = scale[k] |u - means[k]|^2
 template <class T>
 inline void squared_distances(const Block<T>& block, const T* means, std::int64_t K, std::int64_t D,
                               const T* scale, T* distances) {
-    zero_fill(distances, K * block.slabs * slab<T>);
     const std::int64_t chunk = chunk_features<T>(block.slabs);
     for (std::int64_t j0 = 0; j0 < D; j0 += chunk) {
         const std::int64_t j1 = j0 + chunk < D ? j0 + chunk : D;
@@ -36,7 +29,7 @@ inline void squared_distances(const Block<T>& block, const T* means, std::int64_
                 T* out = distances + (k * block.slabs + s) * slab<T>;
                 const T* u = block.u + s * block.stride;
                 Vec<T> square[group];
-                unrolled<group>([&](auto v) MIXTURA_LAMBDA { square[v] = load<T>(out + v * lanes<T>); });
+                unrolled<group>([&](auto v) MIXTURA_LAMBDA { square[v] = j0 ? load<T>(out + v * lanes<T>) : Vec<T>{}; });
                 for (std::int64_t j = j0; j < j1; ++j) {
                     const Vec<T> mean = broadcast<T>(means[k * D + j]);
                     unrolled<group>([&](auto v) MIXTURA_LAMBDA {

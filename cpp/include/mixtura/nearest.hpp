@@ -26,13 +26,10 @@ public:
         plan_.blocks(index, space.u, space.w, [&](const Block<T>& block, std::int64_t begin) {
             squared_distances<T>(block, centers_.get(), K_, D_, ones_.get(), space.distances);
             sums[0] += assign(block, space, begin);
-            const std::int64_t size = block.slabs * slab<T>;
-            for (std::int64_t k = 0; k < K_; ++k) {
-                Vec<T> count = {};
-                for (std::int64_t i = 0; i < size; i += lanes<T>) count += load<T>(space.chosen + k * size + i);
-                sums[1 + k] += sum_of_lanes<T>(count);
-            }
-            weighted_differences<T>(block, centers_.get(), space.chosen, K_, D_, sums + 1 + K_);
+            if (K_ <= few)
+                add_chosen(block, space, sums + 1);
+            else
+                add_rows(block, space, sums + 1);
         });
     }
     double finish(const double* sums, double* counts, double* out) const override {
@@ -51,18 +48,46 @@ private:
             u = task.plan_.take_rows(arena);
             w = task.plan_.take_values(arena, 1);
             distances = task.plan_.take_values(arena, task.K_);
-            chosen = task.plan_.take_values(arena, task.K_);
+            chosen = task.plan_.take_values(arena, task.K_ <= few ? task.K_ : 0);
+            label = task.plan_.take_values(arena, 1);
             bytes = arena.used();
         }
-        T *u, *w, *distances, *chosen;
+        T *u, *w, *distances, *chosen, *label;
         std::size_t bytes;
     };
 
-    // chosen[k, row] = w where center k is the nearest, else 0; returns the block's inertia
+    static constexpr std::int64_t few = 8;  // centers: beyond, adding row by row beats masks
+
+    // With few centers: chosen[k, row] is the weight where center k is the nearest, else 0.
+    void add_chosen(const Block<T>& block, const Workspace& space, double* sums) const {
+        const std::int64_t size = block.slabs * slab<T>;
+        for (std::int64_t k = 0; k < K_; ++k) {
+            Vec<T> count = {};
+            for (std::int64_t i = 0; i < size; i += lanes<T>) {
+                const Vec<T> w = block.w ? load<T>(block.w + i) : broadcast<T>(T(1));
+                const Vec<T> chosen = load<T>(space.label + i) == broadcast<T>(T(k)) ? w : Vec<T>{};
+                count += chosen;
+                store<T>(space.chosen + k * size + i, chosen);
+            }
+            sums[k] += sum_of_lanes<T>(count);
+        }
+        weighted_differences<T>(block, centers_.get(), space.chosen, K_, D_, sums + K_);
+    }
+    void add_rows(const Block<T>& block, const Workspace& space, double* sums) const {
+        for (std::int64_t i = 0; i < block.rows; ++i) {
+            const std::int64_t k = std::int64_t(space.label[i]);
+            const T w = block.w ? block.w[i] : T(1), *u = block.u + i / slab<T> * block.stride + i % slab<T>;
+            sums[k] += double(w);
+            double* out = sums + K_ + k * D_;
+            if (w != 0)
+                for (std::int64_t j = 0; j < D_; ++j) out[j] += double(w * (u[j * slab<T>] - centers_[k * D_ + j]));
+        }
+    }
+
+    // label[row] and the caller's labels; returns the block's inertia
     double assign(const Block<T>& block, const Workspace& space, std::int64_t begin) const {
         const std::int64_t size = block.slabs * slab<T>;
-        alignas(MIXTURA_VECTOR_BYTES) T label[lanes<T>];
-        WideLanes inertia;
+        WideSum<T> inertia;
         for (std::int64_t i = 0; i < size; i += lanes<T>) {
             Vec<T> best = load<T>(space.distances + i), index = {};
             for (std::int64_t k = 1; k < K_; ++k) {
@@ -71,13 +96,10 @@ private:
                 best = distance < best ? distance : best;
             }
             const Vec<T> w = block.w ? load<T>(block.w + i) : broadcast<T>(T(1));
-            for (std::int64_t k = 0; k < K_; ++k)
-                store<T>(space.chosen + k * size + i, index == broadcast<T>(T(k)) ? w : Vec<T>{});
             inertia.add(best * w);
-            if (!request_.labels) continue;
-            store<T>(label, index);
-            for (std::int64_t j = i; j < i + lanes<T> && j < block.rows; ++j) write_label(begin + j, label[j - i]);
+            store<T>(space.label + i, index);
         }
+        for (std::int64_t i = 0; request_.labels && i < block.rows; ++i) write_label(begin + i, space.label[i]);
         return inertia.total();
     }
     void write_label(std::int64_t row, T label) const {
@@ -86,7 +108,6 @@ private:
         else
             static_cast<std::int64_t*>(request_.labels)[row] = std::int64_t(label);
     }
-    using WideLanes = WideSum<T>;
 
     const NearestRequest request_;
     const Plan<T> plan_;
