@@ -227,8 +227,7 @@ def _factors(covariances: Array, pooled: Array, constraint: Structure) -> Array:
     if constraint.form.ndim == 1:
         return spread
     try:
-        factors: Array = np.linalg.cholesky(covariances)
-        return factors
+        return np.asarray(np.linalg.cholesky(covariances), dtype=np.float64)
     except np.linalg.LinAlgError:
         return np.asarray(spread[..., None] * np.eye(covariances.shape[-1]), dtype=np.float64)
 

@@ -89,8 +89,9 @@ def table_to_array(table: pa.Table, where: str) -> np.ndarray[Any, np.dtype[Any]
         if column.null_count:
             row = next(i for i, v in enumerate(column) if not v.is_valid)
             raise DataError(
-                f"{where}, column {name!r}: {counted(column.null_count, 'cell')} without a number (empty, NA or nan), the "
-                f"first in row {row} (rows counted from 0). Remove or fill these rows: every cell must be a finite number."
+                f"{where}, column {name!r}: {counted(column.null_count, 'cell')} without a number (empty, NA or nan), "
+                f"the first in row {row} (rows counted from 0). Remove or fill these rows: every cell must be a finite "
+                "number."
             )
         arrays.append(column.cast(pa.float32() if types.is_float32(kind) else pa.float64()).to_numpy())
     if not arrays:
