@@ -163,7 +163,7 @@ def fit_many(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal([[0.0]] * 3, size=(3, 200)) + 8 * (np.arange(200) % 4 == 0)
     >>> fits = fit_many(X, n_components=2)
-    >>> fits.means.round(0)[:, :, 0]
+    >>> fits.means.round(0)[:, :, 0] + 0.0
     array([[0., 8.],
            [0., 8.],
            [0., 8.]])
