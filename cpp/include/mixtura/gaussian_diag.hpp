@@ -2,6 +2,7 @@
 //
 //     z_kj = (u_j - mu_kj) / sd_kj,   s_kj = sum_i r z,   T_kj = sum_i r z^2
 //
+// The sums are taken of u - mu; dividing them by sd and sd^2 at the end is the same number, and cheaper.
 // sums: counts (K), squares (K), then for every k and batch of up to `batch` features s and T side by side: (K, D, 2)
 // with feature j = j0 + f of a batch of p features at 2 j0 + f and 2 j0 + p + f; then room for one vector.
 #pragma once
@@ -21,7 +22,7 @@ public:
 
     DiagKernel(std::int64_t n_components, std::int64_t n_features, bool tied, bool scatter)
         : Kernel<T>(n_components, n_features), tied_(tied), scatter_(scatter), means_(n_components * n_features),
-          precisions_(n_components * n_features) {}
+          precisions_(n_components * n_features), inverse_(n_components * n_features) {}
 
     void load(const ModelView& model) override {
         for (std::int64_t k = 0; k < K; ++k) {
@@ -29,7 +30,8 @@ public:
             this->set_constant(k, model.log_weights[k], log_of_diagonal(deviation, D, 1));
             for (std::int64_t j = 0; j < D; ++j) {
                 means_[k * D + j] = T(model.means[k * D + j]);
-                precisions_[k * D + j] = T(1 / deviation[j]);
+                inverse_[k * D + j] = 1 / deviation[j];
+                precisions_[k * D + j] = T(inverse_[k * D + j]);
             }
         }
     }
@@ -69,8 +71,9 @@ public:
             for (std::int64_t j = 0; j < D; ++j) {
                 const std::int64_t j0 = j / batch<T> * batch<T>, p = D - j0 < batch<T> ? D - j0 : batch<T>;
                 const double* pair = sums + 2 * K + 2 * k * D + 2 * j0 + j - j0;
-                out.sums[k * D + j] = pair[0];
-                if (scatter_) out.scatter[(tied_ ? 0 : k * D) + j] += pair[p];
+                const double inverse = inverse_[k * D + j];
+                out.sums[k * D + j] = pair[0] * inverse;
+                if (scatter_) out.scatter[(tied_ ? 0 : k * D) + j] += (pair[p] * inverse) * inverse;
             }
         }
     }
@@ -95,20 +98,17 @@ private:
 
     template <int p>
     void add_moments(const Block<T>& block, const T* r, std::int64_t k, std::int64_t j, double* out) const {
-        Vec<T> total[2 * p] = {}, mean[p], precision[p];
-        unrolled<p>([&](auto f) MIXTURA_LAMBDA {
-            mean[f] = broadcast<T>(means_[k * D + j + f]);
-            precision[f] = broadcast<T>(precisions_[k * D + j + f]);
-        });
+        Vec<T> total[2 * p] = {}, mean[p];
+        unrolled<p>([&](auto f) MIXTURA_LAMBDA { mean[f] = broadcast<T>(means_[k * D + j + f]); });
         for (std::int64_t s = 0; s < block.slabs; ++s)
             for (int v = 0; v < slab<T>; v += lanes<T>) {
                 const Vec<T> weight = mixtura::MIXTURA_ARCH::load<T>(r + s * slab<T> + v);
                 unrolled<p>([&](auto f) MIXTURA_LAMBDA {
                     const T* u = block.u + s * block.stride + (j + f) * slab<T> + v;
-                    const Vec<T> z = (mixtura::MIXTURA_ARCH::load<T>(u) - mean[f]) * precision[f];
-                    const Vec<T> product = weight * z;
+                    const Vec<T> difference = mixtura::MIXTURA_ARCH::load<T>(u) - mean[f];
+                    const Vec<T> product = weight * difference;
                     total[f] += product;
-                    total[p + f] += product * z;
+                    total[p + f] += product * difference;
                 });
             }
         add_lane_sums<T>(out, total);
@@ -116,6 +116,7 @@ private:
 
     const bool tied_, scatter_;
     Buffer<T> means_, precisions_;
+    Buffer<double> inverse_;
 };
 
 }  // namespace mixtura::MIXTURA_ARCH
