@@ -17,62 +17,95 @@ constexpr std::int64_t chunk_features(std::int64_t slabs) {
     return features < 8 ? 8 : features / 8 * 8;
 }
 
+// Features j0 .. j1 of one slab for c centers at once, so that u is loaded once for them; the last chunk scales.
+template <class T, int c>
+MIXTURA_INLINE void add_distances(const T* u, const T* means, std::int64_t D, std::int64_t j0, std::int64_t j1,
+                                  const T* scale, T* out, std::int64_t k_stride) {
+    Vec<T> square[c][group];
+    unrolled<c>([&](auto k) MIXTURA_LAMBDA {
+        unrolled<group>([&](auto v) MIXTURA_LAMBDA {
+            square[k][v] = j0 ? load<T>(out + k * k_stride + v * lanes<T>) : Vec<T>{};
+        });
+    });
+    for (std::int64_t j = j0; j < j1; ++j) {
+        Vec<T> x[group];
+        unrolled<group>([&](auto v) MIXTURA_LAMBDA { x[v] = load<T>(u + j * slab<T> + v * lanes<T>); });
+        unrolled<c>([&](auto k) MIXTURA_LAMBDA {
+            const Vec<T> mean = broadcast<T>(means[k * D + j]);
+            unrolled<group>([&](auto v) MIXTURA_LAMBDA {
+                const Vec<T> z = x[v] - mean;
+                square[k][v] += z * z;
+            });
+        });
+    }
+    unrolled<c>([&](auto k) MIXTURA_LAMBDA {
+        const Vec<T> factor = broadcast<T>(j1 == D ? scale[k] : T(1));
+        unrolled<group>([&](auto v) MIXTURA_LAMBDA {
+            store<T>(out + k * k_stride + v * lanes<T>, square[k][v] * factor);
+        });
+    });
+}
+
 // distances[k, row] = scale[k] |u - means[k]|^2
 template <class T>
-inline void squared_distances(const Block<T>& block, const T* means, std::int64_t K, std::int64_t D,
-                              const T* scale, T* distances) {
-    const std::int64_t chunk = chunk_features<T>(block.slabs);
+inline void squared_distances(const Block<T>& block, const T* means, std::int64_t K, std::int64_t D, const T* scale,
+                              T* distances) {
+    const std::int64_t chunk = chunk_features<T>(block.slabs), k_stride = block.slabs * slab<T>;
     for (std::int64_t j0 = 0; j0 < D; j0 += chunk) {
         const std::int64_t j1 = j0 + chunk < D ? j0 + chunk : D;
-        for (std::int64_t k = 0; k < K; ++k)
-            for (std::int64_t s = 0; s < block.slabs; ++s) {
-                T* out = distances + (k * block.slabs + s) * slab<T>;
-                const T* u = block.u + s * block.stride;
-                Vec<T> square[group];
-                unrolled<group>([&](auto v) MIXTURA_LAMBDA { square[v] = j0 ? load<T>(out + v * lanes<T>) : Vec<T>{}; });
-                for (std::int64_t j = j0; j < j1; ++j) {
-                    const Vec<T> mean = broadcast<T>(means[k * D + j]);
-                    unrolled<group>([&](auto v) MIXTURA_LAMBDA {
-                        const Vec<T> z = load<T>(u + j * slab<T> + v * lanes<T>) - mean;
-                        square[v] += z * z;
-                    });
-                }
-                const Vec<T> factor = broadcast<T>(j1 == D ? scale[k] : T(1));
-                unrolled<group>([&](auto v) MIXTURA_LAMBDA { store<T>(out + v * lanes<T>, square[v] * factor); });
-            }
+        for (std::int64_t s = 0; s < block.slabs; ++s) {
+            const T* u = block.u + s * block.stride;
+            T* out = distances + s * slab<T>;
+            std::int64_t k = 0;
+            for (; k + 2 <= K; k += 2)
+                add_distances<T, 2>(u, means + k * D, D, j0, j1, scale + k, out + k * k_stride, k_stride);
+            if (k < K) add_distances<T, 1>(u, means + k * D, D, j0, j1, scale + k, out + k * k_stride, k_stride);
+        }
     }
 }
 
-// out[j] += sum over rows of r (u_j - mean_j), p features from j on
-template <class T, int p>
-inline void add_differences(const Block<T>& block, const T* r, const T* mean, std::int64_t j, double* out) {
-    Vec<T> total[p] = {}, m[p];
-    unrolled<p>([&](auto f) MIXTURA_LAMBDA { m[f] = broadcast<T>(mean[j + f]); });
+// out[k, j] += sum over rows of r_k (u_j - mean_kj): p features from j on, c components
+template <class T, int p, int c>
+inline void add_differences(const Block<T>& block, const T* resp, const T* means, std::int64_t D, std::int64_t j,
+                            double* out) {
+    const std::int64_t k_stride = block.slabs * slab<T>;
+    Vec<T> total[c][p] = {}, m[c][p];
+    unrolled<c>([&](auto k) MIXTURA_LAMBDA {
+        unrolled<p>([&](auto f) MIXTURA_LAMBDA { m[k][f] = broadcast<T>(means[k * D + j + f]); });
+    });
     for (std::int64_t s = 0; s < block.slabs; ++s)
         for (int v = 0; v < slab<T>; v += lanes<T>) {
-            const Vec<T> weight = load<T>(r + s * slab<T> + v);
+            Vec<T> weight[c];
+            unrolled<c>([&](auto k) MIXTURA_LAMBDA { weight[k] = load<T>(resp + k * k_stride + s * slab<T> + v); });
             unrolled<p>([&](auto f) MIXTURA_LAMBDA {
-                total[f] += weight * (load<T>(block.u + s * block.stride + (j + f) * slab<T> + v) - m[f]);
+                const Vec<T> u = load<T>(block.u + s * block.stride + (j + f) * slab<T> + v);
+                unrolled<c>([&](auto k) MIXTURA_LAMBDA { total[k][f] += weight[k] * (u - m[k][f]); });
             });
         }
-    add_lane_sums<T>(out + j, total);
+    unrolled<c>([&](auto k) MIXTURA_LAMBDA { add_lane_sums<T>(out + k * D + j, total[k]); });
 }
 
-// sums[k, j] += sum over rows of r_k (u_j - means[k, j])
+// sums[k, j] += sum over rows of r_k (u_j - means[k, j]); `sums` has room for one vector more
 template <class T>
 inline void weighted_differences(const Block<T>& block, const T* means, const T* resp, std::int64_t K,
                                  std::int64_t D, double* sums) {
-    const std::int64_t chunk = chunk_features<T>(block.slabs);
-    for (std::int64_t j0 = 0; j0 < D; j0 += chunk)
-        for (std::int64_t k = 0; k < K; ++k) {
-            const T* r = resp + k * block.slabs * slab<T>;
-            const std::int64_t j1 = j0 + chunk < D ? j0 + chunk : D;
-            std::int64_t j = j0;
-            for (; j + 4 <= j1; j += 4) add_differences<T, 4>(block, r, means + k * D, j, sums + k * D);
-            unrolled<3>([&](auto rest) MIXTURA_LAMBDA {
-                if (j1 - j == rest + 1) add_differences<T, rest + 1>(block, r, means + k * D, j, sums + k * D);
-            });
-        }
+    const std::int64_t chunk = chunk_features<T>(block.slabs), k_stride = block.slabs * slab<T>;
+    const auto components = [&](auto count, std::int64_t k, std::int64_t j0, std::int64_t j1) MIXTURA_LAMBDA {
+        constexpr int c = count;
+        std::int64_t j = j0;
+        for (; j + 4 <= j1; j += 4)
+            add_differences<T, 4, c>(block, resp + k * k_stride, means + k * D, D, j, sums + k * D);
+        unrolled<3>([&](auto rest) MIXTURA_LAMBDA {
+            if (j1 - j == rest + 1)
+                add_differences<T, rest + 1, c>(block, resp + k * k_stride, means + k * D, D, j, sums + k * D);
+        });
+    };
+    for (std::int64_t j0 = 0; j0 < D; j0 += chunk) {
+        const std::int64_t j1 = j0 + chunk < D ? j0 + chunk : D;
+        std::int64_t k = 0;
+        for (; k + 2 <= K; k += 2) components(std::integral_constant<int, 2>{}, k, j0, j1);
+        if (k < K) components(std::integral_constant<int, 1>{}, k, j0, j1);
+    }
 }
 
 template <class T>
