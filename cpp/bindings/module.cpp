@@ -195,11 +195,18 @@ struct Starts {
     }
 };
 
-nb::tuple run_climb(ClimbRequest& request, const Starts& starts, int n_threads) {
+nb::tuple run_climb(ClimbRequest& request, const Starts& starts, nb::handle trace, int n_threads) {
     const std::int64_t B = starts.B, K = starts.K;
     NewArray<double> log_weights({B, K}), means({B, K, starts.D}), factors(starts.factor_shape);
     NewArray<double> log_likelihood({B}), log_max_resp({B}), remaining({B});
-    NewArray<std::int64_t> n_iter({B}), status({B});
+    NewArray<std::int64_t> n_iter({B}), n_kept({B}), status({B});
+    std::optional<View> rows;
+    if (!trace.is_none()) {
+        rows.emplace(trace, "trace", true);
+        rows->expect_float64().expect({B, -1, 3});
+        request.trace_rows = rows->shape()[1];
+        request.trace = rows->in_place<double>({B, request.trace_rows, 3});
+    }
     request.n_starts = B;
     request.n_components = K;
     request.kind = starts.kind;
@@ -213,16 +220,18 @@ nb::tuple run_climb(ClimbRequest& request, const Starts& starts, int n_threads) 
     request.log_max_resp = log_max_resp.data;
     request.remaining = remaining.data;
     request.n_iter = n_iter.data;
+    request.n_kept = n_kept.data;
     request.status = status.data;
     const std::unique_ptr<Task> task(engine_in_force().climb(request));
     run_released(*task, n_threads);
     return nb::make_tuple(log_weights.array, means.array, factors.array, log_likelihood.array, log_max_resp.array,
-                          remaining.array, n_iter.array, status.array);
+                          remaining.array, n_iter.array, n_kept.array, status.array);
 }
 
 nb::tuple climb(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::handle inverse_scale,
                 const std::string& structure, nb::handle log_weights, nb::handle means, nb::handle factors,
-               nb::handle floor, double tol, std::int64_t max_iter, int n_threads) {
+               nb::handle floor, double tol, std::int64_t max_iter, int n_threads, nb::handle trace,
+                    bool accelerate) {
     const RowsArgument argument(X, sample_weight, centre, inverse_scale);
     const Starts starts(structure, log_weights, means, factors, argument.rows.n_features);
     const std::vector<double> floors = copy_float64(floor, "floor", {starts.D});
@@ -231,12 +240,14 @@ nb::tuple climb(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::h
     request.floor = floors.data();
     request.tol = tol;
     request.max_iter = max_iter;
-    return run_climb(request, starts, n_threads);
+    request.accelerate = accelerate;
+    return run_climb(request, starts, trace, n_threads);
 }
 
 nb::tuple climb_many(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::handle inverse_scale,
                     const std::string& structure, nb::handle log_weights, nb::handle means, nb::handle factors,
-                    nb::handle floor, double tol, std::int64_t max_iter, int n_threads) {
+                    nb::handle floor, double tol, std::int64_t max_iter, int n_threads, nb::handle trace,
+                    bool accelerate) {
     const View data(X, "X");
     if (!data.is_float64() && !data.is_float32()) throw nb::type_error("X must be a float64 or float32 array.");
     data.expect({-1, -1, -1});
@@ -265,7 +276,8 @@ nb::tuple climb_many(nb::handle X, nb::handle sample_weight, nb::handle centre, 
     request.floor = floors.data();
     request.tol = tol;
     request.max_iter = max_iter;
-    return run_climb(request, starts, n_threads);
+    request.accelerate = accelerate;
+    return run_climb(request, starts, trace, n_threads);
 }
 
 // exp and log as the kernels compute them: for tests of their error bounds.
@@ -316,8 +328,10 @@ NB_MODULE(_core, m) {
     m.def("update_distances", update_distances, "X"_a, "centre"_a, "inverse_scale"_a, "center"_a, "distances"_a,
           "n_threads"_a);
     m.def("climb", climb, "X"_a, "sample_weight"_a.none(), "centre"_a, "inverse_scale"_a, "structure"_a,
-          "log_weights"_a, "means"_a, "factors"_a, "floor"_a, "tol"_a, "max_iter"_a, "n_threads"_a);
+          "log_weights"_a, "means"_a, "factors"_a, "floor"_a, "tol"_a, "max_iter"_a, "n_threads"_a, "trace"_a = nb::none(),
+          "accelerate"_a = true);
     m.def("climb_many", climb_many, "X"_a, "sample_weight"_a.none(), "centre"_a, "inverse_scale"_a, "structure"_a,
-          "log_weights"_a, "means"_a, "factors"_a, "floor"_a, "tol"_a, "max_iter"_a, "n_threads"_a);
+          "log_weights"_a, "means"_a, "factors"_a, "floor"_a, "tol"_a, "max_iter"_a, "n_threads"_a, "trace"_a = nb::none(),
+          "accelerate"_a = true);
     m.def("vector_function", vector_function, "name"_a, "x"_a);
 }

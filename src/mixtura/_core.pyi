@@ -24,13 +24,16 @@ _Data = NDArray[np.float64] | NDArray[np.float32]
 Statistics = tuple[float, float, _Float, _Float, _Float, _Float | None]
 """log_likelihood, log_max_resp, counts, sums, squares, scatter: what `sweep` returns for a model."""
 
-Climbed = tuple[_Float, _Float, _Float, _Float, _Float, _Float, NDArray[np.int64], NDArray[np.int64]]
+_Whole = NDArray[np.int64]
+
+Climbed = tuple[_Float, _Float, _Float, _Float, _Float, _Float, _Whole, _Whole, _Whole]
 """What `climb` returns; B starts, K components, D features.
 
 log_weights (B, K), means (B, K, D), factors (B, ...) as they came;
 log_likelihood (B,) of these parameters, in u coordinates; log_max_resp (B,);
 remaining (B,): Aitken's estimate of the log-likelihood still to be gained, inf where unknown;
-n_iter (B,): M-steps tried; status (B,): 0 converged, 1 max_iter reached, 2 collapsed, 3 emptied.
+n_iter (B,): readings of the rows after the first; n_kept (B,): those that the climb went on from;
+status (B,): 0 converged, 1 max_iter reached, 2 collapsed, 3 emptied, 4 certificate violated (a bug).
 """
 
 def instruction_sets() -> list[str]:
@@ -168,14 +171,19 @@ def climb(
     tol: float,
     max_iter: int,
     n_threads: int,
+    trace: _Float | None = None,
+    accelerate: bool = True,
 ) -> Climbed:
-    """EM from B starts on the same rows, each to its end; starts run in parallel.
+    """EM from B starts on the same rows, each to its end, accelerated by SQUAREM; starts run in parallel.
 
     structure is one of VVV EEE VVI EEI VII EII; log_weights (B, K), means (B, K, D), factors (B, ...). A start stops
     where Aitken's estimate of what is left to gain lies below `tol` nats a unit of weight three times running, at
     `max_iter` M-steps, where some entry of the new factor's diagonal (or deviation) in column j falls below floor[j]
     or its Cholesky factor fails ('collapsed'), or where a component has no rows left ('emptied'). The parameters
     returned are the last sound ones, with their own log-likelihood.
+
+    In trace (B, rows, 3), where given, each start writes (log-likelihood before, bound after, remaining) of the
+    iterations it kept, as many as fit: log-likelihood <= bound <= next log-likelihood.
     """
 
 def climb_many(
@@ -191,6 +199,8 @@ def climb_many(
     tol: float,
     max_iter: int,
     n_threads: int,
+    trace: _Float | None = None,
+    accelerate: bool = True,
 ) -> Climbed:
     """`climb` for B data sets with one start each.
 

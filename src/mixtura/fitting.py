@@ -146,7 +146,7 @@ def fit(
     """Find the groups in rows of numbers: how many, of which structure, and what they are like.
 
     Every candidate (structure × n_components) is fitted by EM from several starts; the smallest criterion wins, and
-    the winner is climbed once more with the certificate: log-likelihood ≤ bound ≤ next log-likelihood.
+    every climb carries the certificate log-likelihood ≤ bound ≤ next log-likelihood in each kept iteration.
 
     Parameters
     ----------
@@ -327,8 +327,8 @@ def _to_the_end(
 def _retraced(
     sweep: Sweep, best: Candidate, options: Options, callback: Callable[[Iteration], object] | None
 ) -> Candidate:
-    """The winner climbed once more, with trace and certificate; its better end is kept."""
-    if best.climb.trace and callback is None:
+    """The winner as it is shown: climbed once more where it has no trace, was given up, or somebody wants to watch."""
+    if best.climb.trace and best.climb.sound and callback is None:
         return replace(best, trouble=trouble_of(sweep.source, best.climb))
     end = _to_the_end(sweep, best.start.mixture, options, callback)
     return replace(best, climb=end, trouble=trouble_of(sweep.source, end))

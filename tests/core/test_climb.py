@@ -47,10 +47,12 @@ def starts(kind, B, K, D, seed=1):
     return [np.stack(part) for part in zip(*parts, strict=True)]
 
 
-def climb(X, weight, structure, start, tol, max_iter, n_threads=1, floor=1e-8):
+def climb(X, weight, structure, start, tol, max_iter, n_threads=1, floor=1e-8, **options):
     D = X.shape[1]
     floors = np.full(D, floor)
-    return _core.climb(X, weight, np.zeros(D), np.ones(D), structure, *start, floors, tol, max_iter, n_threads)
+    return _core.climb(
+        X, weight, np.zeros(D), np.ones(D), structure, *start, floors, tol, max_iter, n_threads, **options
+    )
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
@@ -59,7 +61,7 @@ def test_climb_equals_a_numpy_loop(engine, structure, n, D):
     kind, X = STRUCTURES[structure], data(n, D)
     weight = np.random.default_rng(4).uniform(0, 2, n)
     start = starts(kind, 3, 2, D)
-    got = climb(X, weight, structure, start, 0.0, 12, 2)
+    got = climb(X, weight, structure, start, 0.0, 12, 2, accelerate=False)
     for b in range(3):
         theta = [part[b] for part in start]
         for _ in range(12):
@@ -70,7 +72,7 @@ def test_climb_equals_a_numpy_loop(engine, structure, n, D):
         for mine, want in zip(got[:3], theta, strict=True):
             np.testing.assert_allclose(mine[b], want, rtol=1e-9, atol=1e-11)
         np.testing.assert_allclose([got[3][b], got[4][b]], last[:2], rtol=1e-11)
-        assert (got[6][b], got[7][b]) == (12, 1)
+        assert (got[6][b], got[7][b], got[8][b]) == (12, 12, 1)
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
@@ -86,7 +88,7 @@ def test_bits_do_not_depend_on_threads(structure):
 def test_converged_means_close_to_the_limit(structure):
     X, start = data(400, 2), starts(STRUCTURES[structure], 4, 2, 2)
     got = climb(X, None, structure, start, 1e-8, 5000, 2)
-    done = got[7] == 0  # a start whose means merge may crawl for ever
+    done = got[8] == 0  # a start whose means merge may crawl for ever
     assert done.sum() >= 3
     assert (got[5][done] < 1e-8 * 400).all()
     gap = (climb(X, None, structure, got[:3], 0.0, 3000, 2)[3] - got[3])[done]
@@ -94,11 +96,36 @@ def test_converged_means_close_to_the_limit(structure):
     assert (gap < 20 * 1e-8 * 400).all()
 
 
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_acceleration_reaches_the_optimum_of_plain_em_in_fewer_readings(engine, structure):
+    X, start = data(400, 2), starts(STRUCTURES[structure], 6, 2, 2)
+    fast = climb(X, None, structure, start, 1e-9, 20000, 2)
+    slow = climb(X, None, structure, start, 1e-9, 20000, 2, accelerate=False)
+    done = (fast[8] == 0) & (slow[8] == 0) & (np.abs(fast[3] - slow[3]) < 1e-3)  # the same optimum
+    assert done.sum() >= 3
+    assert (np.abs(fast[3] - slow[3])[done] < 400 * 1e-7).all()
+    assert fast[6][done].sum() < slow[6][done].sum()
+
+
+@pytest.mark.parametrize("accelerate", [True, False])
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_the_trace_is_the_certificate(engine, structure, accelerate):
+    X, start = data(300, 3), starts(STRUCTURES[structure], 3, 2, 3)
+    trace = np.full((3, 40, 3), np.nan)
+    got = climb(X, None, structure, start, 1e-7, 30, 2, trace=trace, accelerate=accelerate)
+    for b in range(3):
+        kept = trace[b, : got[7][b]]
+        after = np.append(kept[1:, 0], got[3][b])
+        assert np.isnan(trace[b, got[7][b] :]).all()
+        assert (kept[:, 0] <= kept[:, 1] + 1e-9).all()
+        assert (kept[:, 1] <= after + 1e-9).all()
+
+
 def test_data_of_two_points_collapse():
     X = np.array([[0.0], [0.0], [0.0], [5.0], [5.0], [5.0], [1.0]])
     start = [np.log([[0.5, 0.5]]), np.array([[[0.0], [5.0]]]), np.ones((1, 2, 1, 1))]
     got = climb(X[:6], None, "VVV", start, 1e-9, 1000)
-    assert got[7][0] == 2
+    assert got[8][0] == 2
     assert 0 < got[6][0] < 20
     assert np.isfinite(got[3][0])
     assert (got[2] >= 1e-8).all()
@@ -109,15 +136,15 @@ def test_data_of_two_points_collapse():
 
 def test_floor_decides_what_collapsed_means():
     X, start = data(300, 2), starts("diag", 1, 2, 2)
-    assert climb(X, None, "VVI", start, 1e-6, 500, floor=1e-6)[7][0] == 0
-    assert climb(X, None, "VVI", start, 1e-6, 500, floor=10.0)[7][0] == 2
+    assert climb(X, None, "VVI", start, 1e-6, 500, floor=1e-6)[8][0] == 0
+    assert climb(X, None, "VVI", start, 1e-6, 500, floor=10.0)[8][0] == 2
 
 
 def test_component_without_rows_is_emptied():
     X, (log_weights, means, factors) = data(300, 2), starts("full", 1, 2, 2)
     means[0, 1] = 1e6
     got = climb(X, None, "VVV", [log_weights, means, factors], 1e-6, 500)
-    assert (got[6][0], got[7][0]) == (0, 3)
+    assert (got[6][0], got[8][0]) == (0, 3)
     assert got[1].tobytes() == means.tobytes()
 
 

@@ -1,11 +1,15 @@
-// The whole EM loop for small problems: a leaf is one start.
+// The whole of EM for small problems, accelerated: a leaf is one start.
 //
-// The rows are transposed once (once for all starts, or once a data set). Iteration t takes the statistics of
-// theta_{t-1}, makes theta_t, and finds its log-likelihood L_t with the next statistics. It stops where
-//     gain D_t = L_t - L_{t-1},  a = D_t / D_{t-1},  remaining = D_t a / (1 - a)   (Aitken; 0 for a gain at rounding)
-// lies below tol times the total weight three times running, at max_iter, on a collapsed factor or an empty component.
+// The rows are transposed once (once for all starts, or once a data set). A cycle takes one EM step from theta_0 to
+// theta_1, makes theta_2 = M(theta_1), and tries the extrapolation of all three (SQUAREM, Varadhan & Roland 2008)
+//     phi_0 + 2 a r + a^2 v,  r = phi_1 - phi_0,  v = phi_2 - phi_1 - r,  a = |r| / |v| in [1, longest].
+// It is kept where its log-likelihood lies above the bound that theta_2 is sure of; else theta_2 is taken. So from each
+// kept point to the next  L <= bound <= next L,  and this is checked. Where a cycle gains no more than the tolerance,
+// plain steps follow, as Aitken's estimate needs them: with gains D_1, D_2 and a = D_2 / D_1 the remaining gain is
+// D_2 a / (1 - a), 0 for a gain at rounding; it must lie below tol times the total weight three times running.
 #pragma once
 
+#include "free_parameters.hpp"
 #include "mstep.hpp"
 #include "sweep.hpp"
 
@@ -66,6 +70,11 @@ public:
         has_last_ = true;
         return quiet_ >= 3;
     }
+    // The next log-likelihood is not reached by one EM step.
+    void restart() {
+        has_last_ = false;
+        quiet_ = 0;
+    }
     double remaining = std::numeric_limits<double>::infinity();
 
 private:
@@ -75,16 +84,26 @@ private:
     int quiet_ = 0;
 };
 
-// One start: two sets of parameters (sound, and tried), a kernel and its sums.
+// When a climb ends, and where it may write its kept iterations: rows of (L before, bound, remaining).
+struct ClimbRules {
+    const double* floor;
+    double tol;
+    std::int64_t max_iter;
+    bool accelerate;  // else plain EM
+    double* trace;  // (trace_rows, 3) or null
+    std::int64_t trace_rows;
+};
+
+// One start: sound parameters, the M-step's, and those being tried; a kernel and its sums.
 template <class T>
 class Climber {
 public:
     Climber(Kind kind, std::int64_t K, std::int64_t D)
         : kind_(kind), K_(K), D_(D), size_(K + K * D + factors_size(kind, K, D)),
-          kernel_(make_kernel<T>(kind, K, D, true)), m_step_(kind, K, D), sound_(size_), tried_(size_), counts_(K),
-          sums_(K * D), squares_(K), scatter_(scatter_size(kind, K, D) + 1), raw_(kernel_->sums_size()),
-          energies_(K * block_rows<T>(D)), resp_((K + 1) * block_rows<T>(D)),
-          scratch_(kernel_->scratch_size(slabs_for<T>(block_rows<T>(D)))) {
+          kernel_(make_kernel<T>(kind, K, D, true)), m_step_(kind, K, D), free_(kind, K, D), sound_(size_),
+          next_(size_), tried_(size_), phi_(4 * size_), counts_(K), sums_(K * D), squares_(K),
+          scatter_(scatter_size(kind, K, D) + 1), raw_(kernel_->sums_size()), energies_(K * block_rows<T>(D)),
+          resp_((K + 1) * block_rows<T>(D)), scratch_(kernel_->scratch_size(slabs_for<T>(block_rows<T>(D)))) {
         moments_ = {0, 0, counts_.get(), sums_.get(), squares_.get(), scatter_.get()};
     }
     Climber(const Climber&) = delete;
@@ -95,31 +114,28 @@ public:
         std::memcpy(tried_.get(), log_weights, K_ * sizeof(double));
         std::memcpy(tried_.get() + K_, means, K_ * D_ * sizeof(double));
         std::memcpy(tried_.get() + K_ + K_ * D_, factors, factors_size(kind_, K_, D_) * sizeof(double));
+        free_.measure(log_weights, means, factors);
     }
-    Status run(const PackedRows<T>& rows, const double* floor, double tol, std::int64_t max_iter) {
-        Aitken aitken(tol * rows.total_weight());
-        n_iter = 0;
-        sweep(rows);
+    Status run(const PackedRows<T>& rows, const ClimbRules& rules) {
+        rules_ = rules;
+        weight_ = rows.total_weight();
+        Aitken aitken(rules.tol * weight_);
+        Status status = visit(rows);
         accept();
-        Status status = sound_counts() ? Status::max_iter : Status::emptied;
-        while (status == Status::max_iter && n_iter < max_iter) {
-            ++n_iter;
-            std::memcpy(tried_.get(), sound_.get(), size_ * sizeof(double));
-            double* p = tried_.get();
-            if (!m_step_(moments_, p, p + K_, p + K_ + K_ * D_) || m_step_.below(p + K_ + K_ * D_, floor))
-                return Status::collapsed;
+        if (status != Status::max_iter) return status;
+        double gain = std::numeric_limits<double>::infinity();
+        while (n_iter < rules.max_iter) {
             const double before = log_likelihood;
-            sweep(rows);
-            if (!(std::fabs(moments_.log_likelihood) <= std::numeric_limits<double>::max())) return Status::emptied;
-            accept();
-            const bool settled = aitken.settled(before, log_likelihood);
-            remaining = aitken.remaining;
-            if (!sound_counts())
-                status = Status::emptied;
-            else if (settled)
-                status = Status::converged;
+            const bool able = rules.accelerate && free_.pack(sound_.get(), phi_.get());
+            status = plain_step(rows, aitken);
+            if (status != Status::max_iter) return status;
+            if (able && gain > rules.tol * weight_ && n_iter < rules.max_iter) {
+                status = extrapolate(rows, aitken);
+                if (status != Status::max_iter) return status;
+            }
+            gain = log_likelihood - before;
         }
-        return status;
+        return Status::max_iter;
     }
     void result(double* log_weights, double* means, double* factors) const {
         std::memcpy(log_weights, sound_.get(), K_ * sizeof(double));
@@ -128,9 +144,100 @@ public:
     }
 
     double log_likelihood = 0, log_max_resp = 0, remaining = std::numeric_limits<double>::infinity();
-    std::int64_t n_iter = 0;
+    std::int64_t n_iter = 0, n_kept = 0;
 
 private:
+    // The M-step at sound_, into next_, and the bound there.
+    Status m_step() {
+        std::memcpy(next_.get(), sound_.get(), size_ * sizeof(double));
+        double* p = next_.get();
+        if (!m_step_(moments_, p, p + K_, p + K_ + K_ * D_) || m_step_.below(p + K_ + K_ * D_, rules_.floor))
+            return Status::collapsed;
+        // Q(next | sound) - Q(sound | sound): what is left of the squares under the new factors is N D.
+        double rise = 0, squares = 0;
+        for (std::int64_t k = 0; k < K_; ++k) {
+            rise += counts_[k] * (next_[k] - sound_[k] - log_det(next_.get(), k) + log_det(sound_.get(), k));
+            squares += squares_[k];
+        }
+        bound_ = log_likelihood + rise + 0.5 * (squares - weight_ * double(D_));
+        size_of_sums_ = squares + weight_ * double(D_ + 1) + std::fabs(log_likelihood) + std::fabs(bound_);
+        return Status::max_iter;
+    }
+    double log_det(const double* parameters, std::int64_t k) const {
+        const double* f = parameters + K_ + K_ * D_;
+        double total = 0;
+        for (std::int64_t j = 0; j < D_; ++j) switch (kind_) {
+                case Kind::full: total += std::log(f[k * D_ * D_ + j * (D_ + 1)]); break;
+                case Kind::tied: total += std::log(f[j * (D_ + 1)]); break;
+                case Kind::diag: total += std::log(f[k * D_ + j]); break;
+                case Kind::tied_diag: total += std::log(f[j]); break;
+                case Kind::spherical: total += std::log(f[k]); break;
+                case Kind::tied_spherical: total += std::log(f[0]); break;
+            }
+        return total;
+    }
+    // One EM step: the M-step at sound_ and the E-step there.
+    Status plain_step(const PackedRows<T>& rows, Aitken& aitken) {
+        const Status status = m_step();
+        return status == Status::max_iter ? follow(rows, aitken) : status;
+    }
+    // Move to next_, whose M-step is done: read the rows there, check the certificate, ask whether to stop.
+    Status follow(const PackedRows<T>& rows, Aitken& aitken) {
+        ++n_iter;
+        std::memcpy(tried_.get(), next_.get(), size_ * sizeof(double));
+        const Status status = visit(rows);
+        if (status != Status::max_iter) return status;
+        const double slack = (sizeof(T) == 4 ? 1e-5 : 1e-12) * size_of_sums_;
+        if (!(log_likelihood - slack <= bound_ && bound_ <= moments_.log_likelihood + slack)) return Status::violated;
+        const double before = log_likelihood;
+        keep();
+        const bool settled = aitken.settled(before, log_likelihood);
+        remaining = aitken.remaining;
+        return settled ? Status::converged : Status::max_iter;
+    }
+    // From theta_1 = sound_: try the extrapolation, else take theta_2.
+    Status extrapolate(const PackedRows<T>& rows, Aitken& aitken) {
+        const Status status = m_step();
+        if (status != Status::max_iter) return status;
+        double *p0 = phi_.get(), *p1 = p0 + size_, *p2 = p1 + size_, *trial = p2 + size_;
+        double length = 1;
+        if (free_.pack(sound_.get(), p1) && free_.pack(next_.get(), p2)) length = step_length(p0, p1, p2);
+        if (length > 1.01) {
+            for (std::int64_t i = 0; i < size_; ++i) {
+                const double r = p1[i] - p0[i], v = p2[i] - p1[i] - r;
+                trial[i] = p0[i] + 2 * length * r + length * length * v;
+            }
+            const double* factors = tried_.get() + K_ + K_ * D_;
+            if (free_.unpack(trial, tried_.get()) && !m_step_.below(factors, rules_.floor)) {
+                ++n_iter;
+                if (visit(rows) == Status::max_iter && moments_.log_likelihood >= bound_) {
+                    keep();
+                    aitken.restart();
+                    if (length == longest_) longest_ *= 4;
+                    return Status::max_iter;
+                }
+                longest_ = longest_ / 4 > 4 ? longest_ / 4 : 4;
+                if (n_iter >= rules_.max_iter) return Status::max_iter;
+            }
+        }
+        return follow(rows, aitken);
+    }
+    double step_length(const double* p0, const double* p1, const double* p2) const {
+        double r2 = 0, v2 = 0;
+        for (std::int64_t i = 0; i < size_; ++i) {
+            const double r = p1[i] - p0[i], v = p2[i] - p1[i] - r;
+            r2 += r * r;
+            v2 += v * v;
+        }
+        const double length = v2 > 0 ? std::sqrt(r2 / v2) : longest_;
+        return length < 1 ? 1 : length > longest_ ? longest_ : length;
+    }
+    // The E-step at tried_: max_iter where all is well, emptied where a component or the likelihood is lost.
+    Status visit(const PackedRows<T>& rows) {
+        sweep(rows);
+        if (!(std::fabs(moments_.log_likelihood) <= std::numeric_limits<double>::max())) return Status::emptied;
+        return sound_counts() ? Status::max_iter : Status::emptied;
+    }
     void sweep(const PackedRows<T>& rows) {
         const double* p = tried_.get();
         kernel_->load(ModelView{kind_, K_, D_, p, p + K_, p + K_ + K_ * D_});
@@ -148,6 +255,17 @@ private:
         moments_.log_likelihood = logs.log_likelihood;
         moments_.log_max_resp = logs.log_max_resp;
     }
+    // Stand at tried_, and write where we come from to the trace.
+    void keep() {
+        if (rules_.trace && n_kept < rules_.trace_rows) {
+            double* row = rules_.trace + 3 * n_kept;
+            row[0] = log_likelihood;
+            row[1] = bound_;
+            row[2] = remaining;
+        }
+        ++n_kept;
+        accept();
+    }
     void accept() {
         std::memcpy(sound_.get(), tried_.get(), size_ * sizeof(double));
         log_likelihood = moments_.log_likelihood;
@@ -163,7 +281,10 @@ private:
     const std::int64_t K_, D_, size_;
     Kernel<T>* kernel_;
     MStep m_step_;
-    Buffer<double> sound_, tried_, counts_, sums_, squares_, scatter_, raw_;
+    FreeParameters free_;
+    ClimbRules rules_{};
+    double weight_ = 0, bound_ = 0, size_of_sums_ = 0, longest_ = 4;
+    Buffer<double> sound_, next_, tried_, phi_, counts_, sums_, squares_, scatter_, raw_;
     Buffer<T> energies_, resp_, scratch_;
     Moments moments_;
 };
@@ -189,21 +310,24 @@ public:
         Climber<T> climber(q.kind, K, D);
         climber.start(q.log_weights + b * K, q.means + b * K * D, q.factors + b * size);
         Status status;
+        double* trace = q.trace ? q.trace + b * q.trace_rows * 3 : nullptr;
         if (shared_) {
-            status = climber.run(*shared_, q.floor, q.tol, q.max_iter);
+            status = climber.run(*shared_, ClimbRules{q.floor, q.tol, q.max_iter, q.accelerate, trace, q.trace_rows});
         } else {
             Rows rows = q.rows;
             rows.data += b * q.data_stride;
             if (rows.weight) rows.weight += b * q.weight_batch_stride;
             rows.centre += b * D;
             rows.inverse_scale += b * D;
-            status = climber.run(PackedRows<T>(rows), q.floor + b * D, q.tol, q.max_iter);
+            const ClimbRules rules{q.floor + b * D, q.tol, q.max_iter, q.accelerate, trace, q.trace_rows};
+            status = climber.run(PackedRows<T>(rows), rules);
         }
         climber.result(q.out_log_weights + b * K, q.out_means + b * K * D, q.out_factors + b * size);
         q.log_likelihood[b] = climber.log_likelihood;
         q.log_max_resp[b] = climber.log_max_resp;
         q.remaining[b] = climber.remaining;
         q.n_iter[b] = climber.n_iter;
+        q.n_kept[b] = climber.n_kept;
         q.status[b] = std::int64_t(status);
     }
 

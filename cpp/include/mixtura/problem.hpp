@@ -111,12 +111,15 @@ struct ClimbRequest {
     const double* floor;                          // (D,), or (n_starts, D) for separate data sets
     double tol;
     std::int64_t max_iter;
+    bool accelerate;
     double *out_log_weights, *out_means, *out_factors;
     double *log_likelihood, *log_max_resp, *remaining;  // (n_starts,)
-    std::int64_t *n_iter, *status;                      // (n_starts,)
+    std::int64_t *n_iter, *n_kept, *status;             // (n_starts,)
+    double* trace;                                      // (n_starts, trace_rows, 3): L, bound, remaining; or null
+    std::int64_t trace_rows;
 };
 
-enum class Status : std::int64_t { converged = 0, max_iter = 1, collapsed = 2, emptied = 3 };
+enum class Status : std::int64_t { converged = 0, max_iter = 1, collapsed = 2, emptied = 3, violated = 4 };
 
 // One instruction set. The makers return objects that the caller deletes.
 struct Engine {

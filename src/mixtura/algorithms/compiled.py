@@ -10,6 +10,7 @@ import numpy as np
 from mixtura import _core
 from mixtura.algorithms.climb import Climb
 from mixtura.algorithms.iteration import inner_floor
+from mixtura.errors import CertificateError
 from mixtura.families.gaussian import Gaussian
 from mixtura.mixture import Mixture
 from mixtura.sources import ArraySource
@@ -19,7 +20,10 @@ from mixtura.validation import frozen
 STRUCTURES = {"E": "EII", "V": "VII"} | {name: name for name in ("EII", "VII", "EEI", "VVI", "EEE", "VVV")}
 """Structures whose M-step the core knows, under its names."""
 
-CONVERGED, STOPPED, COLLAPSED, EMPTIED = range(4)
+CONVERGED, STOPPED, COLLAPSED, EMPTIED, VIOLATED = range(5)
+
+TRACE_ROWS = 1000
+"""Iterations that are written down; a climb that keeps more has no trace."""
 
 
 def serves(sweep: Sweep, starts: Sequence[Mixture[Any]]) -> bool:
@@ -33,12 +37,13 @@ def serves(sweep: Sweep, starts: Sequence[Mixture[Any]]) -> bool:
 
 
 def climb_compiled(sweep: Sweep, starts: Sequence[Mixture[Gaussian]], tol: float, max_iter: int) -> list[Climb]:
-    """The same as `climb_all(…, give_up=True)` without traces; all starts have one structure and size."""
+    """`climb_all` with SQUAREM, giving up where a component collapses; all starts have one structure and size."""
     source = sweep.source
     assert isinstance(source, ArraySource)
     d, shared = source.n_features, starts[0].components.constraint.shared
     factors = np.stack([s.components.factors[0] if shared else s.components.factors for s in starts])
-    log_weights, means, factors, log_likelihood, log_max_resp, remaining, n_iter, status = _core.climb(
+    trace = np.empty((len(starts), TRACE_ROWS, 3))
+    log_weights, means, factors, log_likelihood, log_max_resp, remaining, n_iter, n_kept, status = _core.climb(
         source.X,
         source.sample_weight,
         source.coordinates.centre,
@@ -51,7 +56,13 @@ def climb_compiled(sweep: Sweep, starts: Sequence[Mixture[Gaussian]], tol: float
         tol,
         max_iter,
         sweep.n_threads,
+        trace=trace,
     )
+    if np.any(status == VIOLATED):
+        raise CertificateError(
+            "log-likelihood ≤ bound ≤ next log-likelihood failed beyond rounding in the compiled climb. This is a bug "
+            "in mixtura: please report it with the data."
+        )
     shift = source.coordinates.log_jacobian * source.total_weight
     everyone = tuple(range(starts[0].n_components))
     climbs = []
@@ -74,6 +85,9 @@ def climb_compiled(sweep: Sweep, starts: Sequence[Mixture[Gaussian]], tol: float
                 everyone if status[i] == EMPTIED else (),
                 int(n_iter[i]) if status[i] >= COLLAPSED else None,
                 weights * source.total_weight,
+                [(row[0] + shift, row[1] + shift, row[2]) for row in trace[i, : n_kept[i]].tolist()]
+                if n_kept[i] <= TRACE_ROWS
+                else [],
             )
         )
     return climbs

@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
+from mixtura.errors import ParameterError
 from mixtura.validation import Array
 
 
@@ -51,7 +52,9 @@ class Statistics(Generic[M]):
     origin: Family
 
     def __add__(self, other: Self) -> Self:
-        """Statistics of two sets of rows under one mixture are the sum of both."""
+        """Statistics of two sets of rows under one mixture and origin are the sum of both."""
+        if self.origin is not other.origin and self.origin != other.origin:
+            raise ParameterError("statistics about different origins do not add; take both about one.")
         return type(self)(
             self.log_likelihood + other.log_likelihood,
             self.log_max_resp + other.log_max_resp,
