@@ -48,9 +48,6 @@ ROWS = [
     Row("galaxies", "E", 3, None, 6, 451.144041),  # R
     Row("galaxies", "E", 7, None, 14, 455.720215),  # R
 ]
-MISSED = {
-    "faithful-VVV,3": "12 starts with seed 0 end at -1119.214, the basin hit most often; n_starts=24 finds -1114.43987",
-}
 
 PARAMETERS = {  # T, to the digits printed there: weights, means, covariances (lower triangles)
     ("waiting", "E", 2): ([0.6391505, 0.3608495], [80.090304, 54.613627], [34.446233]),
@@ -102,13 +99,7 @@ def default_fit(data):
     return functools.cache(lambda name, structure, k: mx.fit(data(name), n_components=k, structure=structure))
 
 
-def _row_cases():
-    for case in _named(ROWS):
-        reason = MISSED.get(case.id)
-        yield pytest.param(*case.values, id=case.id, marks=[pytest.mark.xfail(reason=reason)] if reason else [])
-
-
-@pytest.mark.parametrize("row", list(_row_cases()))
+@pytest.mark.parametrize("row", _named(ROWS))
 def test_default_fit_reaches_the_published_optimum(default_fit, row):
     fit = default_fit(*row[:3])
     assert fit.converged
