@@ -112,7 +112,8 @@ class Gaussian(Family):
     def from_factors(cls, means: Array, factors: Array, structure: Structure) -> Self:
         """Components from stacked factors (m, …), trusted: the way of the M-step, which never forms Σ."""
         self = cls.__new__(cls)
-        self._means, self._factors, self._structure, self._covariances = means, factors, structure, None
+        self._means, self._factors = frozen(means), frozen(factors)
+        self._structure, self._covariances = structure, None
         return self
 
     @classmethod
