@@ -12,7 +12,7 @@ import numpy as np
 from mixtura.errors import ParameterError, ShapeError
 from mixtura.families.base import Family, Statistics
 from mixtura.families.gaussian import Gaussian
-from mixtura.sources import Source, as_source
+from mixtura.sources import Source, as_source, by_columns
 from mixtura.validation import Array, Labels, as_array, as_count, as_responsibilities, as_weights, frozen
 
 F = TypeVar("F", bound=Family)
@@ -391,7 +391,7 @@ class Mixture(Generic[F]):
         return index, rest
 
     def _checked(self, X: Any, sample_weight: Any = None) -> Source:
-        source = as_source(X, sample_weight)
+        source = by_columns(as_source(X, sample_weight), self._columns)
         if source.n_features != self.n_features:
             flat = source.n_features == 1 and source.n_samples == self.n_features
             hint = " One row is written [[…]]." if flat else ""

@@ -18,10 +18,10 @@ def too_small(mixture: Mixture[Any], counts: Any) -> tuple[int, ...]:
     """Components with too few rows for a covariance of their own: the likelihood grows there without meaning.
 
     With its own full covariance a component needs more than n_features + 1 rows, with its own variances more than two;
-    where covariances are shared nothing is estimated from one component alone.
+    where covariances are shared, or there is one component, nothing is estimated from a few rows alone.
     """
     constraint = getattr(mixture.components, "constraint", None)
-    if constraint is None or constraint.shared:
+    if constraint is None or constraint.shared or mixture.n_components == 1:
         return ()
     needed = mixture.n_features + 1 if constraint.form.ndim == 2 else 2
     return tuple(np.flatnonzero(np.asarray(counts) <= needed * (1 + 1e-9)).tolist())

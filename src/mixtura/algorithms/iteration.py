@@ -19,7 +19,7 @@ from mixtura.algorithms.stopping import Aitken
 from mixtura.errors import CertificateError, ShapeError
 from mixtura.families.base import Statistics
 from mixtura.mixture import Mixture
-from mixtura.sources import Coordinates, Source, as_source
+from mixtura.sources import Coordinates, Source, as_source, by_columns
 from mixtura.sweep import Sweep
 from mixtura.validation import Array, frozen
 
@@ -116,7 +116,7 @@ def em(
     1 -24.513 -11.079
     2 -10.956 -10.845
     """
-    source = as_source(X, sample_weight)
+    source = by_columns(as_source(X, sample_weight), theta.columns)
     if source.n_features != theta.n_features:
         raise ShapeError(
             f"X has {source.n_features} columns but theta has {theta.n_features} features; expected as many."

@@ -2,6 +2,6 @@
 
 from mixtura.sources.arrays import ArraySource
 from mixtura.sources.base import Chunk, Coordinates, Source
-from mixtura.sources.open import as_source
+from mixtura.sources.open import as_source, by_columns
 
-__all__ = ["ArraySource", "Chunk", "Coordinates", "Source", "as_source"]
+__all__ = ["ArraySource", "Chunk", "Coordinates", "Source", "as_source", "by_columns"]

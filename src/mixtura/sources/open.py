@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from mixtura.errors import DataError
 from mixtura.sources.arrays import ArraySource
 from mixtura.sources.base import Source
 from mixtura.sources.frames import frame_to_array, is_frame
@@ -35,3 +36,23 @@ def as_source(X: Any, sample_weight: Any = None) -> Source:
         array, columns = frame_to_array(X)
         return ArraySource.checked(array, sample_weight, columns)
     return ArraySource.checked(X, sample_weight)
+
+
+def by_columns(source: Source, columns: tuple[str, ...] | None) -> Source:
+    """The source with the columns that a mixture knows by name, in the mixture's order; unnamed ones go by position.
+
+    Raises
+    ------
+    DataError
+        Where a column is missing.
+    """
+    if columns is None or source.columns is None or source.columns == columns or not isinstance(source, ArraySource):
+        return source
+    missing = [name for name in columns if name not in source.columns]
+    if missing:
+        raise DataError(
+            f"X has no column {missing[0]!r}; it has {', '.join(source.columns)}. The mixture looks for its own columns by "
+            "name: rename them, or pass a plain array to go by position."
+        )
+    index = [source.columns.index(name) for name in columns]
+    return ArraySource(source.X[:, index], source.sample_weight, columns)
