@@ -378,7 +378,7 @@ def _warn(candidates: list[Candidate], chosen: Candidate, complete: bool) -> lis
     if chosen.trouble:
         notes.append(chosen.trouble)
         warnings.warn(chosen.trouble, DegenerateWarning, stacklevel=4)
-    if not chosen.climb.converged:
+    if not chosen.climb.converged and not chosen.trouble:
         text = (
             f"EM stopped after {chosen.climb.n_iter} iterations (max_iter) with an estimated "
             f"{chosen.climb.remaining:.3g} nats still to gain; raise max_iter, or tol if that is near enough."

@@ -18,6 +18,9 @@ from mixtura.families.base import Statistics
 from mixtura.mixture import Mixture
 from mixtura.sweep import Sweep
 
+AFTER_COLLAPSE = 50
+"""Iterations above the floor that a climb is given to settle, where its result is to be shown all the same."""
+
 OnIteration = Callable[[Iteration], object]
 Climbing = Generator[Mixture[Any], Statistics[Any], None]
 
@@ -123,7 +126,7 @@ def plain_em(climb: Climb, sweep: Sweep, rules: Rules, on_iteration: OnIteration
         if climb.converged or climb.n_iter >= rules.max_iter or not math.isfinite(statistics.log_likelihood):
             return
         stepper.keep()
-        if rules.give_up and not climb.sound:
+        if climb.failed_at is not None and (rules.give_up or climb.n_iter - climb.failed_at >= AFTER_COLLAPSE):
             return
         climb.n_iter += 1
         mixture = here.inner_after

@@ -51,7 +51,7 @@ def by_columns(source: Source, columns: tuple[str, ...] | None) -> Source:
     missing = [name for name in columns if name not in source.columns]
     if missing:
         raise DataError(
-            f"X has no column {missing[0]!r}; it has {', '.join(source.columns)}. The mixture looks for its own columns by "
+            f"X has no column {missing[0]!r}; it has {', '.join(source.columns)}. The mixture looks for its columns by "
             "name: rename them, or pass a plain array to go by position."
         )
     index = [source.columns.index(name) for name in columns]

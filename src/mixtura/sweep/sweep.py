@@ -21,8 +21,8 @@ from mixtura.validation import Array
 if TYPE_CHECKING:
     from mixtura.mixture import Mixture
 
-FAR_JUMP = 4.0
-"""|δ|² above which a component's second moment is looked at for cancellation (methods: two of its own spreads)."""
+NOTICEABLE_JUMP = 1e-6
+"""|δ|² above which a component's second moment is looked at for cancellation: nearer the limit nothing can cancel."""
 
 DIGITS_AT_RISK = 4096.0
 """Second moment over its centred part above which a pass about the new centres is made: 12 bits."""
@@ -106,10 +106,10 @@ class Sweep:
         ]
 
     def _recentred(self, mixture: Mixture[Any], found: Statistics[Any]) -> Statistics[Any]:
-        """A second pass about the new means where a component jumped so far that T/N − δδᵀ would cancel."""
+        """A second pass about the new means where a component moved or shrank so much that T/N − δδᵀ would cancel."""
         n = np.maximum(found.counts, np.finfo(float).tiny)
         delta: Array = found.moments.sums / n[:, None]
-        if not np.any((delta**2).sum(axis=1) > FAR_JUMP):
+        if not np.any((delta**2).sum(axis=1) > NOTICEABLE_JUMP):
             return found
         origin = mixture.components
         if origin.digits_at_risk(found.moments, found.counts) <= DIGITS_AT_RISK:
