@@ -49,7 +49,7 @@ class FreeParameters:
         """The mixture of φ, of the same structure as another; None where it is not finite or below the floor."""
         old = like.components
         k, d = like.n_components, like.n_features
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             weights = np.exp(phi[:k] - phi[:k].max())
             means = phi[k : k + k * d].reshape(k, d) * self.spread
             lower = phi[k + k * d :]
