@@ -258,7 +258,7 @@ def component_numbers(n_components: int | Iterable[int] | None, n_samples: int) 
     """The numbers of components to try, each once; more than there are rows is refused where it was asked for."""
     if n_components is None:
         return [k for k in DEFAULT_COMPONENTS if k <= n_samples]
-    given = [n_components] if isinstance(n_components, (int, np.integer)) else list(n_components)
+    given = list(n_components) if isinstance(n_components, Iterable) else [n_components]
     numbers = list(dict.fromkeys(as_count(k, "n_components") for k in given))
     if not numbers:
         raise ParameterError("n_components is empty; expected at least one number.")
