@@ -1,0 +1,100 @@
+"""What makes no sense of a mixture is refused: the right class of error, and what was wrong, wanted and to be done."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import mixtura as mx
+from mixtura.errors import ParameterError, ShapeError, StructureError
+
+X = np.random.default_rng(0).normal(size=(20, 2))
+TWO = mx.Mixture([0.5, 0.5], mx.Gaussian([[0.0, 0.0], [1.0, 1.0]], [[1.0, 1.0], [1.0, 1.0]]))
+
+MIXTURES = {
+    "negative weight": (
+        lambda: mx.Mixture([1.5, -0.5], TWO.components),
+        ParameterError,
+        r"weights\[1\] is -0\.5; .*non-negative",
+    ),
+    "weights that do not sum to one": (
+        lambda: mx.Mixture([0.5, 0.6], TWO.components),
+        ParameterError,
+        "weights sum to 1.1; mixing proportions must sum to 1",
+    ),
+    "NaN weight": (lambda: mx.Mixture([np.nan, 0.5], TWO.components), ParameterError, r"weights\[0\] is nan"),
+    "three weights for two": (
+        lambda: mx.Mixture([0.2, 0.3, 0.5], TWO.components),
+        ShapeError,
+        r"weights has shape \(3,\) but the mixture has 2 components; expected \(2,\)",
+    ),
+    "no components": (
+        lambda: mx.Mixture([1.0], "gaussian"),
+        ParameterError,
+        "expected a family, such as mixtura.Gaussian",
+    ),
+    "equal names": (
+        lambda: mx.Mixture([0.5, 0.5], TWO.components, ["a", "a"]),
+        ShapeError,
+        "expected 2 different texts",
+    ),
+    "covariance not positive definite": (
+        lambda: mx.Gaussian([[0, 0]], [[[1, 2], [2, 1]]]),
+        ParameterError,
+        r"covariances\[0\] is not positive definite \(.*eigenvalue is -1\)",
+    ),
+    "mismatched shapes": (
+        lambda: mx.Gaussian([[0, 0, 0]], [[[1, 0], [0, 1]]]),
+        (ShapeError, StructureError),
+        r"covariances of shape \(1, 2, 2\) with means of shape \(1, 3\)",
+    ),
+    "columns of X": (
+        lambda: TWO.predict(X[:, :1]),
+        ShapeError,
+        "X has 1 columns but the mixture has 2; expected as many",
+    ),
+    "one row written flat": (lambda: TWO.predict([0.0, 1.0]), ShapeError, r"One row is written \[\[…\]\]"),
+    "columns of X in em": (lambda: mx.em(TWO, X[:, :1]), ShapeError, "X has 1 columns but theta has 2 features"),
+    "responsibilities of other components": (
+        lambda: TWO.lower_bound(X, np.ones((20, 1))),
+        ShapeError,
+        "there are 2 components",
+    ),
+    "responsibilities that do not sum": (
+        lambda: TWO.lower_bound(X, np.ones((20, 2))),
+        ParameterError,
+        r"resp\[0\] is \[1\.0, 1\.0\]; each row",
+    ),
+    "responsibilities of other rows": (
+        lambda: TWO.lower_bound(X, np.ones((5, 2)) / 2),
+        ShapeError,
+        r"responsibilities have shape \(5, 2\).*X has 20 rows",
+    ),
+    "negative label": (
+        lambda: mx.Mixture.from_responsibilities(X, np.full(20, -1)),
+        ParameterError,
+        "label -1 in row 0; expected labels counted from 0",
+    ),
+    "unknown column": (lambda: TWO.marginal(["height"]), ParameterError, "no column 'height'"),
+    "column out of range": (lambda: TWO.marginal([2]), ParameterError, "column 2 does not exist; expected 0 to 1"),
+    "the same column twice": (lambda: TWO.marginal([0, 0]), ParameterError, "at least one, each once"),
+    "nothing left": (
+        lambda: TWO.condition({0: 0.0, 1: 0.0}),
+        ParameterError,
+        "all columns are given; expected at least one to be left",
+    ),
+    "NaN given": (lambda: TWO.condition({0: np.nan}), ParameterError, "nan"),
+    "no samples": (lambda: TWO.sample(0), ParameterError, "n_samples is 0"),
+    "moments of other columns": (
+        lambda: TWO.conditional_moments(X, [0]),
+        ShapeError,
+        "X has 2 columns but 1 are given",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", MIXTURES)
+def test_what_makes_no_sense_of_a_mixture_is_refused(what):
+    call, error, words = MIXTURES[what]
+    with pytest.raises(error, match=words):
+        call()

@@ -1,0 +1,49 @@
+"""`import mixtura` is light: it loads NumPy and nothing heavier; the rest comes when it is touched."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import mixtura as mx
+
+HEAVY = ("scipy", "pyarrow", "narwhals", "rich", "click", "pandas", "polars", "matplotlib", "sklearn", "dask")
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level modules that a fresh interpreter holds after running code."""
+    code += "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_importing_mixtura_loads_nothing_heavy():
+    assert not loaded_by("import mixtura") & set(HEAVY)
+
+
+@pytest.mark.parametrize("name", mx.__all__)
+def test_touching_a_public_name_loads_nothing_heavy(name):
+    assert not loaded_by(f"from mixtura import {name}") & set(HEAVY)
+
+
+def test_describing_and_evaluating_a_mixture_needs_numpy_alone():
+    code = """
+import mixtura as mx
+theta = mx.Mixture([0.5, 0.5], mx.Gaussian([[0, 0], [3, 3]], [[[1, 0.5], [0.5, 1]]] * 2))
+X = theta.sample(50, 0)[0]
+theta.log_prob(X), theta.predict(X), theta.bic(X), theta.marginal([0])
+next(mx.em(theta, X))
+"""
+    assert not loaded_by(code) & set(HEAVY)
+
+
+def test_unknown_names_are_attribute_errors():
+    with pytest.raises(AttributeError, match="no attribute 'Gausian'"):
+        _ = mx.Gausian
+
+
+def test_every_public_name_is_there_and_documented():
+    for name in mx.__all__:
+        assert getattr(mx, name).__doc__
+    assert mx.__version__.count(".") >= 2
