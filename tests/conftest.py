@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
+
+# Tests run in as many processes as there are cores, and matrices are small: BLAS's own threads would only spin.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
