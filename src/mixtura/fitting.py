@@ -207,7 +207,6 @@ def fit(
     if start is not None:
         candidates, complete = [_given(sweep, start, n_components, structures, options, callback)], True
         chosen = candidates[0]
-        order = None
     else:
         numbers = component_numbers(n_components, source.n_samples)
         pairs = [(s, k) for k in numbers for s in structures]
@@ -215,8 +214,7 @@ def fit(
         best = best_of(candidates, criterion) or max(candidates, key=lambda c: c.log_likelihood)
         chosen = _retraced(sweep, best, options, callback)
         candidates = [chosen if c is best else c for c in candidates]
-        order = component_order(chosen.mixture)
-    return _result(sweep, candidates, chosen, order, criterion, complete, names, on_degenerate)
+    return _result(sweep, candidates, chosen, criterion, complete, names, on_degenerate)
 
 
 def open_source(X: Any, sample_weight: Any, columns: Sequence[str] | None) -> Source:
@@ -327,10 +325,11 @@ def _to_the_end(
 def _retraced(
     sweep: Sweep, best: Candidate, options: Options, callback: Callable[[Iteration], object] | None
 ) -> Candidate:
-    """The winner as it is shown: climbed once more where it has no trace, was given up, or somebody wants to watch."""
-    if best.climb.trace and best.climb.sound and callback is None:
-        return replace(best, trouble=trouble_of(sweep.source, best.climb))
-    end = _to_the_end(sweep, best.start.mixture, options, callback)
+    """The winner as it is shown: in order, and climbed once more where it has no trace, was given up, or is watched."""
+    end = best.climb
+    if not end.trace or not end.sound or callback is not None:
+        end = _to_the_end(sweep, best.start.mixture, options, callback)
+    end = end.in_order(component_order(end.mixture))
     return replace(best, climb=end, trouble=trouble_of(sweep.source, end))
 
 
@@ -338,7 +337,6 @@ def _result(
     sweep: Sweep,
     candidates: list[Candidate],
     chosen: Candidate,
-    order: list[int] | None,
     criterion: str,
     complete: bool,
     names: Sequence[str] | None,
@@ -346,8 +344,6 @@ def _result(
 ) -> Fit:
     source = sweep.source
     mixture = outward(chosen.mixture, source.coordinates)
-    if order is not None:
-        mixture = mixture.take(order)
     mixture = mixture.with_names(names, source.columns or mixture.columns)
     if chosen.trouble and on_degenerate == "raise":
         raise CollapseError(f"no start of any candidate is sound: {chosen.trouble}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mixtura.algorithms.iteration import Iteration, advance, check_certificate, inner_floor
@@ -58,6 +58,17 @@ class Climb:
     def sound(self) -> bool:
         """Whether no component collapsed or emptied."""
         return not (self.collapsed or self.emptied) and math.isfinite(self.log_likelihood)
+
+    def in_order(self, order: Sequence[int]) -> Climb:
+        """The same climb with its components in another order."""
+        place = {old: new for new, old in enumerate(order)}
+        return replace(
+            self,
+            mixture=self.mixture.take(order),
+            counts=self.counts[list(order)],
+            collapsed=tuple(sorted(place[k] for k in self.collapsed)),
+            emptied=tuple(sorted(place[k] for k in self.emptied)),
+        )
 
     def arrive(self, mixture: Mixture[Any], statistics: Statistics[Any]) -> None:
         """Stand at a mixture whose E-step has been taken."""

@@ -11,7 +11,7 @@ from mixtura.algorithms.climb import Climb
 from mixtura.algorithms.iteration import outward
 from mixtura.mixture import Mixture
 from mixtura.sources import Source
-from mixtura.sweep import evaluate
+from mixtura.sweep import labels_of
 
 
 def too_small(mixture: Mixture[Any], counts: Any) -> tuple[int, ...]:
@@ -66,8 +66,7 @@ def trouble_of(source: Source, end: Climb) -> str:
 
 def _rows_of(source: Source, inner: Mixture[Any], k: int, at_most: int = 5) -> str:
     """The first rows that belong to a component."""
-    resp = evaluate(source, outward(inner, source.coordinates), "responsibilities")
-    rows = np.flatnonzero(resp[:, k] > 0.5)
+    rows = np.flatnonzero(labels_of(source, outward(inner, source.coordinates)) == k)
     shown = ", ".join(map(str, rows[:at_most].tolist()))
     return f"{shown}, … {len(rows)} in all" if len(rows) > at_most else shown or "none"
 
