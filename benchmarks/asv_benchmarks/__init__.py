@@ -1,0 +1,1 @@
+"""Our own history, by asv: the same few numbers for every commit. Run in benchmarks/: `asv run`, `asv publish`."""
