@@ -41,6 +41,11 @@ ROWS = {  # rows that no call takes: what, class, words
     "complex": (X * 1j, DataError, "X holds complex numbers; expected real"),
     "no rows": (np.zeros((0, 2)), DataError, r"X has shape \(0, 2\): there are no rows"),
     "no columns": (np.zeros((5, 0)), DataError, r"X has shape \(5, 0\)"),
+    "two columns of one name": (
+        pd.DataFrame(X, columns=["a", "a"]),
+        DataError,
+        "several columns of one name; give each its own",
+    ),
     "ragged": ([[1.0, 2.0], [3.0]], ShapeError, "expected rows of equal length"),
     "three dimensions": (
         np.zeros((2, 2, 2)),
@@ -91,7 +96,7 @@ FITS = {
     "no iterations": ({"max_iter": 0}, ParameterError, "max_iter is 0"),
     "no starts": ({"n_starts": 0}, ParameterError, "n_starts is 0"),
     "negative seed": ({"seed": -1}, ParameterError, "seed is -1"),
-    "no threads": ({"n_threads": 0}, ParameterError, "n_threads is 0; expected at least 1"),
+    "no threads": ({"n_threads": 0}, ParameterError, "n_threads is 0; expected a whole number of at least 1"),
     "unknown engine": ({"engine": "cuda"}, ParameterError, "engine is 'cuda'; expected 'native', 'reference' or None"),
     "names of too few columns": ({"columns": ["a"]}, ShapeError, "1 column names for 2 columns"),
     "names of too few components": (
@@ -105,6 +110,7 @@ FITS = {
         DataError,
         r"sample_weight\[5\] is -1\.0",
     ),
+    "text as row weights": ({"sample_weight": ["x"] * 20}, DataError, "sample_weight must hold numbers"),
     "NaN row weight": ({"sample_weight": [np.nan] + [1.0] * 19}, DataError, r"sample_weight\[0\] is nan"),
     "weights all zero": ({"sample_weight": np.zeros(20)}, DataError, "zero in every row; at least one"),
 }

@@ -75,6 +75,17 @@ MIXTURES = {
         ParameterError,
         "label -1 in row 0; expected labels counted from 0",
     ),
+    "label beyond the rows": (
+        lambda: mx.Mixture.from_responsibilities(X, [0] * 19 + [10**12]),
+        ParameterError,
+        "label 1000000000000 in row 19 asks for more components than there are rows",
+    ),
+    "no iterations of em": (lambda: mx.em(TWO, X, max_iter=0), ParameterError, "max_iter is 0"),
+    "no tolerance of em": (
+        lambda: mx.em(TWO, X, tol=-1.0),
+        ParameterError,
+        r"tol is -1\.0; expected a positive number",
+    ),
     "unknown column": (lambda: TWO.marginal(["height"]), ParameterError, "no column 'height'"),
     "column out of range": (lambda: TWO.marginal([2]), ParameterError, "column 2 does not exist; expected 0 to 1"),
     "the same column twice": (lambda: TWO.marginal([0, 0]), ParameterError, "at least one, each once"),

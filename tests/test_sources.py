@@ -65,6 +65,16 @@ def test_columns_of_a_file_are_chosen_by_name_in_that_order(faithful, tmp_path):
     assert both.mixture.columns == ("waiting", "eruptions")
 
 
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
+def test_columns_of_a_frame_are_chosen_by_name_in_that_order(faithful, kind):
+    frame = kind({"eruptions": faithful[:, 0], "comment": ["text"] * len(faithful), "waiting": faithful[:, 1]})
+    mixture = mx.fit(frame, n_components=1, structure="VVV", columns=["waiting", "eruptions"]).mixture
+    assert mixture.columns == ("waiting", "eruptions")
+    np.testing.assert_allclose(mixture.components.means[0], faithful[:, ::-1].mean(axis=0), rtol=1e-12)
+    with pytest.raises(DataError, match=r"no column 'waitin'; it has .*Did you mean waiting"):
+        mx.fit(frame, columns=["waitin"])
+
+
 def test_a_column_of_a_file_may_hold_the_weights(faithful, tmp_path):
     path, w = tmp_path / "rows.csv", np.arange(len(faithful)) % 4 + 1.0
     pd.DataFrame(faithful, columns=NAMES).assign(n=w).to_csv(path, index=False)

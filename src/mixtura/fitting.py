@@ -34,7 +34,7 @@ from mixtura.selection import (
 from mixtura.sources import Source, as_source
 from mixtura.sweep import Sweep
 from mixtura.tables import Table
-from mixtura.validation import as_count
+from mixtura.validation import as_count, as_positive
 
 DEFAULT_COMPONENTS = range(1, 10)
 
@@ -158,7 +158,8 @@ def fit(
         mixtura's own starts; components then keep its order. Needs one n_components and one structure.
     n_starts : starts tried for each candidate; equal partitions are tried once
     sample_weight : (n_samples,), optional; weight 2 counts a row twice, also in the criteria
-    columns, names : names of the columns and of the components, optional
+    columns : names, optional: which columns of a file or data frame to use, or what those of an array are called
+    names : of the components, optional
     tol : nats per row: EM stops where Aitken's estimate of the remaining gain lies below it three times running.
         None is 1e-10 up to 10,000 rows, rising with their square to 1e-6 for a million and more: few rows give ICL,
         which is not flat at the optimum, its digits; one nat in a million rows is far below sampling error.
@@ -198,7 +199,7 @@ def fit(
         raise ParameterError(f"on_degenerate is {on_degenerate!r}; expected 'warn' or 'raise'.")
     options = Options(
         as_count(n_starts, "n_starts"),
-        default_tol(source.total_weight) if tol is None else _positive(tol, "tol"),
+        default_tol(source.total_weight) if tol is None else as_positive(tol, "tol"),
         as_count(max_iter, "max_iter"),
         as_count(seed, "seed", 0),
     )
@@ -218,18 +219,22 @@ def fit(
 
 
 def open_source(X: Any, sample_weight: Any, columns: Sequence[str] | None) -> Source:
-    """The rows of a fit; `columns` choose among a file's columns, and name those of an array."""
+    """The rows of a fit; `columns` choose among those of a file or data frame, and name those of an array."""
     if isinstance(X, (str, os.PathLike)) and columns is not None:
         from mixtura.sources.files import read_file
 
         return read_file(X, columns, sample_weight)
+    from mixtura.sources import ArraySource
+    from mixtura.sources.frames import frame_to_array, is_frame
+
+    if columns is not None and not isinstance(X, Source) and is_frame(X):
+        array, names = frame_to_array(X, columns)
+        return ArraySource.checked(array, sample_weight, names)
     source = as_source(X, sample_weight)
     if columns is None:
         return source
-    from mixtura.sources import ArraySource
-
     if not isinstance(source, ArraySource):
-        raise ParameterError("columns can be named for arrays, data frames and files.")
+        raise ParameterError("columns can be named for arrays, and chosen from data frames and files.")
     return ArraySource.checked(source.X, source.sample_weight, columns)
 
 
@@ -276,12 +281,6 @@ def component_order(mixture: Mixture[Any]) -> list[int]:
 def default_tol(total_weight: float) -> float:
     """Nats per row: 1e-10 up to 10,000 rows, 1e-6 from a million on, with the square of the rows between."""
     return 1e-10 * min(max(total_weight / 1e4, 1.0), 100.0) ** 2
-
-
-def _positive(value: float, name: str) -> float:
-    if not (isinstance(value, (int, float, np.floating)) and value > 0):
-        raise ParameterError(f"{name} is {value!r}; expected a positive number.")
-    return float(value)
 
 
 def _given(

@@ -76,7 +76,10 @@ def as_sample_weight(value: Any, n_samples: int) -> Array | None:
     """Row weights: finite, non-negative, one a row, not all zero."""
     if value is None:
         return None
-    weights = np.ascontiguousarray(value, dtype=np.float64)
+    try:
+        weights = np.ascontiguousarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"sample_weight must hold numbers, one a row ({error}).") from None
     if weights.shape != (n_samples,):
         raise ShapeError(
             f"sample_weight has shape {weights.shape} but X has {n_samples} rows; expected ({n_samples},)."
@@ -97,6 +100,12 @@ def as_responsibilities(value: Any, n_samples: int) -> Array:
         if resp.min() < 0:
             row = int(np.argmin(resp))
             raise ParameterError(f"label {int(resp[row])} in row {row}; expected labels counted from 0.")
+        if resp.max() >= n_samples:
+            row = int(np.argmax(resp))
+            raise ParameterError(
+                f"label {int(resp[row])} in row {row} asks for more components than there are rows ({n_samples}); "
+                "expected labels 0, 1, 2, … without gaps."
+            )
         one_hot: Array = np.eye(int(resp.max()) + 1)[resp]
         return one_hot
     if resp.ndim != 2 or resp.shape[0] != n_samples:
@@ -119,6 +128,13 @@ def as_count(value: Any, name: str, minimum: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
         raise ParameterError(f"{name} is {value!r}; expected a whole number of at least {minimum}.")
     return int(value)
+
+
+def as_positive(value: Any, name: str) -> float:
+    """A number above zero."""
+    if not (isinstance(value, (int, float, np.floating)) and value > 0):
+        raise ParameterError(f"{name} is {value!r}; expected a positive number.")
+    return float(value)
 
 
 def nearest_names(name: str, known: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from mixtura.families.base import Statistics
 from mixtura.mixture import Mixture
 from mixtura.sources import Coordinates, Source, as_source, by_columns
 from mixtura.sweep import Sweep
-from mixtura.validation import Array, frozen
+from mixtura.validation import Array, as_count, as_positive, frozen
 
 FLOOR_UNITS = 4.0
 """The smallest standard deviation, in rounding units of the data: the only floor (`docs/explanation/numerics.md`)."""
@@ -121,7 +121,8 @@ def em(
         raise ShapeError(
             f"X has {source.n_features} columns but theta has {theta.n_features} features; expected as many."
         )
-    stop = Aitken(tol, source.total_weight) if tol is not None else None
+    stop = Aitken(as_positive(tol, "tol"), source.total_weight) if tol is not None else None
+    max_iter = None if max_iter is None else as_count(max_iter, "max_iter")
     return _iterate(Sweep(source, n_threads, engine), inward(theta, source.coordinates), stop, max_iter)
 
 

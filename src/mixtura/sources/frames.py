@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mixtura.errors import DataError
+from mixtura.validation import nearest_names
 
 
 def is_frame(X: Any) -> bool:
@@ -15,23 +17,34 @@ def is_frame(X: Any) -> bool:
     if isinstance(X, (np.ndarray, list, tuple)):
         return False
     import narwhals as nw
+    from narwhals.exceptions import DuplicateError
 
-    return isinstance(nw.from_native(X, pass_through=True, eager_only=False), (nw.DataFrame, nw.LazyFrame))
+    try:
+        return isinstance(nw.from_native(X, pass_through=True, eager_only=False), (nw.DataFrame, nw.LazyFrame))
+    except DuplicateError:
+        raise DataError("the data frame has several columns of one name; give each its own.") from None
 
 
-def frame_to_array(X: Any) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
-    """(n_samples, n_features) and the column names.
+def frame_to_array(X: Any, columns: Sequence[str] | None = None) -> tuple[npt.NDArray[Any], tuple[str, ...]]:
+    """(n_samples, n_features) and the column names: all columns, or the named ones in that order.
 
     Raises
     ------
     DataError
-        For a column that holds no numbers, by its name, with its first value.
+        For a name that is not there, or a column that holds no numbers, by its name, with its first value.
     """
     import narwhals as nw
 
     frame = nw.from_native(X)
     if isinstance(frame, nw.LazyFrame):
         frame = frame.collect()
+    known = frame.columns
+    for name in columns or ():
+        if name not in known:
+            texts = [str(other) for other in known]
+            near = nearest_names(str(name), texts)
+            raise DataError(f"the data frame has no column {name!r}; it has {', '.join(texts)}.{near}")
+    frame = frame if columns is None else frame.select(list(columns))
     arrays = []
     for name in frame.columns:
         column = frame[name]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mixtura.errors import ParameterError
 from mixtura.sources.base import Chunk
+from mixtura.validation import as_count
 
 BLOCK_ROWS = 2048
 """Rows that the NumPy engine takes at a time."""
@@ -29,6 +30,4 @@ def thread_count(n_threads: int | None) -> int:
                 raise ParameterError(f"MIXTURA_NUM_THREADS is {asked!r}; expected a whole number of at least 1.")
             return int(asked)
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if n_threads < 1:
-        raise ParameterError(f"n_threads is {n_threads}; expected at least 1, or None for the machine's cores.")
-    return n_threads
+    return as_count(n_threads, "n_threads")
