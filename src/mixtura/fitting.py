@@ -189,7 +189,7 @@ def fit(
     >>> import mixtura as mx
     >>> X = [[-1.0], [-0.8], [-1.1], [-0.9], [4.0], [4.2], [3.9], [4.1]]
     >>> found = mx.fit(X, n_components=[1, 2], structure="E")
-    >>> found.mixture.n_components, found.starts.agreed == found.starts.tried
+    >>> found.mixture.n_components, found.converged
     (2, True)
     """
     source = open_source(X, sample_weight, columns)
