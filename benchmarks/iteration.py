@@ -8,7 +8,7 @@ from typing import Any
 
 from peers import OURS, Peer
 from tables import Table, milliseconds, times
-from timing import CHECKED_ITERATIONS, Contestant, Gemm, check, clock, enter
+from timing import CHECKED_ITERATIONS, FEWER, Contestant, Gemm, check, clock, enter
 from workloads import ITERATION, Workload, rows_of, start_of
 
 Say = Callable[[str], None]
@@ -63,7 +63,7 @@ def _result(c: Contestant, rows: int, w: Workload) -> dict[str, Any]:
     return {
         "seconds": c.per_iteration(rows),
         "rows_used": c.rows,
-        "iteration_counts": [2, c.more],
+        "iteration_counts": [FEWER, c.more],
         "rounds": len(c.more_seconds),
         "log_likelihood": c.log_likelihood,
         "disagreement": c.disagreement,

@@ -126,13 +126,16 @@ def header(document: dict[str, Any]) -> str:
     """Machine, versions, and who is missing."""
     m = document["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
+    scale, load = document["options"]["scale"], m["load_before"]
     lines = [
         f"# mixtura beside its peers, {document['date']}",
         "",
         f"{m['cpu']}, {m['cores']} cores, {m['memory_gb']} GB, {m['system']}, Python {m['python']}, "
         f"instruction set {m['instruction_set']}, commit {m['commit']}.",
         f"Versions: {versions}.",
-        f"Rows: {document['options']['scale']:g} of the full numbers; {document['options']['rounds']} rounds.",
+        f"Rounds: {document['options']['rounds']}."
+        + (f" Load average before the run: {load[0]:.1f}." if load else "")
+        + (f" **Only {scale:g} of the rows: the ratios say nothing.**" if scale < 1 else ""),
         "",
         *(f"- {name}: {note}." for name, note in document["notes"].items()),
         *(f"- {name} is **missing**: {why}." for name, why in document["missing"].items()),
