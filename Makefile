@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin
 
-.PHONY: help demo test slow lint types doctest check pictures build clean
+.PHONY: help demo test slow lint types doctest check bench pictures build clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ types: $(VENV)/.lint  ## types
 
 check: test doctest lint types slow   ## everything CI runs
 
+bench: .venv-bench/.bench   ## mixtura beside its peers: time, likelihood, memory, readings (about an hour; BENCH=--quick)
+	.venv-bench/bin/python benchmarks/run.py $(BENCH)
+
 pictures: $(VENV)/.test  ## draw the pictures of README and docs again
 	$(RUN)/python docs/pictures.py
 
@@ -38,7 +41,7 @@ build: $(VENV)/.build ## the wheel and the source archive, in dist/
 	$(RUN)/python -m build
 
 clean:           ## remove what make made
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Set-up. A stamp file is renewed when what it depends on is newer; pip compiles the core when the package is installed.
 SOURCES := pyproject.toml CMakeLists.txt $(shell find cpp -type f)
@@ -58,6 +61,13 @@ $(VENV)/.test: $(VENV)/.demo
 
 $(VENV)/.lint: $(VENV)/.test
 	$(RUN)/python -m pip install --quiet --group lint
+	touch $@
+
+.venv-bench/.bench: benchmarks/requirements.txt $(SOURCES)
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --upgrade pip
+	.venv-bench/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt
+	.venv-bench/bin/python -m pip install --quiet --config-settings build-dir=build/bench --editable .
 	touch $@
 
 $(VENV)/.build: $(VENV)/bin/python
