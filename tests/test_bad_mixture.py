@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mixtura as mx
-from mixtura.errors import ParameterError, ShapeError, StructureError
+from mixtura.errors import DegenerateWarning, ParameterError, ShapeError, StructureError
 
 X = np.random.default_rng(0).normal(size=(20, 2))
 TWO = mx.Mixture([0.5, 0.5], mx.Gaussian([[0.0, 0.0], [1.0, 1.0]], [[1.0, 1.0], [1.0, 1.0]]))
@@ -109,3 +109,25 @@ def test_what_makes_no_sense_of_a_mixture_is_refused(what):
     call, error, words = MIXTURES[what]
     with pytest.raises(error, match=words):
         call()
+
+
+def test_questions_of_the_wrong_kind_are_refused_with_the_right_form() -> None:
+    theta = mx.Mixture([0.5, 0.5], mx.Gaussian([[0, 0], [3, 3]], [1.0, 1.0]))
+    for ask, form in (
+        (lambda: theta.take([5]), "from 0 to 1"),
+        (lambda: theta.take([]), "from 0 to 1"),
+        (lambda: theta.marginal(0), r"\[0\]"),
+        (lambda: theta.condition([0]), r"\{0: 2.5\}"),
+        (lambda: mx.em(3, [[0.0, 1.0]]), "a mixtura.Mixture"),
+        (lambda: mx.fit([[0.0], [1.0]], 1, structure=None), "'all'"),
+    ):
+        with pytest.raises(ParameterError, match=form):
+            ask()
+
+
+def test_an_m_step_without_rows_or_spread_is_said_to_be_degenerate() -> None:
+    for labels in ([0, 0, 1, 1], [0, 0, 2, 2]):
+        with pytest.warns(DegenerateWarning, match="component 1"):
+            mx.Mixture.from_responsibilities(
+                [0.0, 1.0, 5.0, 5.0] if labels[2] == 1 else [0.0, 1.0, 5.0, 6.0], labels, "V"
+            )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from mixtura.errors import ParameterError, ShapeError
+from mixtura.errors import DegenerateWarning, ParameterError, ShapeError
 from mixtura.families.base import Family, Statistics
 from mixtura.families.gaussian import Gaussian
 from mixtura.sources import Source, as_source, by_columns
@@ -99,7 +100,15 @@ class Mixture(Generic[F]):
         from mixtura.algorithms.start import from_responsibilities
 
         source = as_source(X, sample_weight)
-        inner = from_responsibilities(source, as_responsibilities(resp, source.n_samples), structure).mixture
+        start = from_responsibilities(source, as_responsibilities(resp, source.n_samples), structure)
+        inner = start.mixture
+        if start.collapsed:
+            warnings.warn(
+                f"component {start.collapsed[0]} has no rows, or none that differ in some direction; its covariance is "
+                "held up by the resolution of the data and means nothing.",
+                DegenerateWarning,
+                stacklevel=2,
+            )
         return cls.trusted(inner.weights, source.coordinates.outward(inner.components)).with_names(None, source.columns)
 
     # What it is made of
@@ -184,6 +193,8 @@ class Mixture(Generic[F]):
     def take(self, order: Sequence[int]) -> Mixture[F]:
         """The components in another order; weights are divided by their sum if some are left out."""
         index = list(order)
+        if not index or len(set(index)) < len(index) or not set(index) <= set(range(self.n_components)):
+            raise ParameterError(f"order is {index}; expected different numbers from 0 to {self.n_components - 1}.")
         weights = self._weights[index]
         new = Mixture.trusted(
             frozen(weights / weights.sum() if len(index) < self.n_components else weights),
@@ -301,6 +312,8 @@ class Mixture(Generic[F]):
         >>> both.condition({0: 2.0}).mean
         array([1.])
         """
+        if not isinstance(given, Mapping):
+            raise ParameterError(f"given is {given!r}; expected {{column: value}}, such as {{0: 2.5}}.")
         index, rest = self._split_columns(list(given))
         values = as_array([given[c] for c in given], "given")
         weights = self.marginal(index).responsibilities(values[None, :])[0]
@@ -367,6 +380,8 @@ class Mixture(Generic[F]):
         return mixture_html(self)
 
     def _column_numbers(self, columns: Sequence[int | str]) -> list[int]:
+        if isinstance(columns, (int, np.integer)):
+            raise ParameterError(f"columns is {columns!r}; expected several, such as [{columns!r}].")
         numbers = []
         for column in columns:
             if isinstance(column, str):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.algorithms.stopping import Aitken
-from mixtura.errors import CertificateError, ShapeError
+from mixtura.errors import CertificateError, ParameterError, ShapeError
 from mixtura.families.base import Statistics
 from mixtura.mixture import Mixture
 from mixtura.sources import Coordinates, Source, as_source, by_columns
@@ -116,6 +116,8 @@ def em(
     1 -24.513 -11.079
     2 -10.956 -10.845
     """
+    if not isinstance(theta, Mixture):
+        raise ParameterError(f"theta is {theta!r}; expected a mixtura.Mixture to start from.")
     source = by_columns(as_source(X, sample_weight), theta.columns)
     if source.n_features != theta.n_features:
         raise ShapeError(

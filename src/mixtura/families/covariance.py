@@ -126,6 +126,8 @@ def resolve_structure(name: str, n_features: int) -> Structure:
 
 def resolve_structures(names: str | Iterable[str], n_features: int) -> tuple[str, ...]:
     """A list of structures from `"all"`, one name, a comma-separated text or several names; duplicates once."""
+    if not isinstance(names, (str, Iterable)):
+        raise StructureError(f"structure is {names!r}; expected 'all', a name such as 'VVV', or several.")
     if isinstance(names, str):
         if names.lower() == "all":
             return structure_names(n_features)
