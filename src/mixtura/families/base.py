@@ -142,6 +142,11 @@ class Family(ABC):
         """Back from u to x = centre + scale · u."""
 
     @property
+    def scale(self) -> float:
+        """A power of two near the size of the spreads, in which squares neither overflow nor underflow."""
+        return 1.0
+
+    @property
     @abstractmethod
     def component_means(self) -> Array:
         """(n_components, n_features): E[x | k]."""

@@ -184,6 +184,10 @@ class Gaussian(Family):
         return self.covariance_matrices
 
     @property
+    def scale(self) -> float:
+        return math.ldexp(1.0, math.frexp(float(np.abs(self._factors).max()))[1])
+
+    @property
     def log_dets(self) -> Array:
         """(n_components,): log det L_k, half of log det Σ_k."""
         log_det = self._structure.form.log_det(self._factors, self.n_features)

@@ -26,8 +26,8 @@ def evaluate(
 ) -> Array:
     """`component_log_prob` or `responsibilities` (n_samples, n_components), or `log_prob` (n_samples,).
 
-    A row's answer depends on that row alone: float64 rows are taken as they are, float32 ones about a float32 value
-    in the middle of the mixture, so that x − μ keeps its digits in single precision.
+    A row's answer depends on that row alone: float64 rows are taken as they are (but for a power of two), float32 ones
+    about a float32 value in the middle of the mixture, so that x − μ keeps its digits in single precision.
     """
     n, k = source.n_samples, mixture.n_components
     out = np.empty(n if what == "log_prob" else (n, k))
@@ -79,9 +79,11 @@ def _evaluate_chunk(
 ) -> None:
     single = chunk.rows.dtype == np.float32
     centre = mixture.mean.astype(np.float32).astype(np.float64) if single else np.zeros(mixture.n_features)
-    coordinates = Coordinates(centre, 1.0)
+    coordinates = Coordinates(centre, mixture.components.scale)
     inner = type(mixture).trusted(mixture.weights, coordinates.inward(mixture.components))
     if use_native(resolve_engine(engine), [mixture.components], chunk.rows.dtype):
         native.evaluate(chunk, coordinates, inner, what, out, thread_count(n_threads))
     else:
         reference.evaluate(chunk, coordinates, inner, what, out)
+    if what != "responsibilities":
+        out += coordinates.log_jacobian
