@@ -153,7 +153,7 @@ def advance(
     return Iteration(
         index,
         statistics,
-        lower_bound(statistics, inner, after),
+        lower_bound(statistics, inner, after, step.maximum),
         step.collapsed,
         step.emptied,
         inner,
@@ -162,14 +162,18 @@ def advance(
     )
 
 
-def lower_bound(statistics: Statistics[Any], before: Mixture[Any], after: Mixture[Any]) -> float:
+def lower_bound(
+    statistics: Statistics[Any], before: Mixture[Any], after: Mixture[Any], maximum: float | None = None
+) -> float:
     """Jensen's bound of `after` at the responsibilities of `before`, total nats.
 
-    L(θ) + Q(θ' | θ) − Q(θ | θ) with Q(θ' | θ) = Σ N_k log π'_k + Σ w r log p(x | k; θ').
+    L(θ) + Q(θ' | θ) − Q(θ | θ) with Q(θ' | θ) = Σ N_k log π'_k + Σ w r log p(x | k; θ'). Where the M-step knows the
+    second term's maximum it is taken: a wrong M-step then shows as a next log-likelihood that falls short of the bound.
     """
     alive = statistics.counts > 0
     rise = np.log(after.weights[alive]) - np.log(before.weights[alive])
-    components = statistics.expected_log_prob(after.components) - statistics.expected_log_prob(before.components)
+    reached = statistics.expected_log_prob(after.components) if maximum is None else maximum
+    components = reached - statistics.expected_log_prob(before.components)
     return statistics.log_likelihood + float(statistics.counts[alive] @ rise) + components
 
 

@@ -79,11 +79,20 @@ class Statistics(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class MStep:
-    """What an M-step returns: new components, and which of them it could not update freely."""
+    """What an M-step returns: new components, and which of them it could not update freely.
+
+    Attributes
+    ----------
+    components : Family
+    collapsed : held up by the floor
+    emptied : without rows; they stayed where they were
+    maximum : Σ w r log p(x | k) there in nats, where the family knows its maximum without computing it anew
+    """
 
     components: Family
     collapsed: tuple[int, ...] = ()
     emptied: tuple[int, ...] = ()
+    maximum: float | None = None
 
 
 class Family(ABC):

@@ -40,6 +40,11 @@ class Structure:
     description: str
     update: Update
 
+    @property
+    def own_moments(self) -> bool:
+        """Whether the M-step is the mean scatter in the structure's own form, a maximum known in closed form."""
+        return self.update is _own_moments
+
     def m_step(self, factors: Array, scatter: Array, counts: Array, floor: Array) -> tuple[Array, Flags]:
         """New factors, and (m,) where the floor acted."""
         return self.update(self, factors, scatter, counts, floor)

@@ -234,8 +234,14 @@ class Gaussian(Family):
             scatter[empty] = form.degrees(self.n_features) * (np.eye(self.n_features) if form.ndim == 2 else 1.0)
         factors, acted = self._structure.m_step(self._factors, scatter, counts if shared else n, floor)
         new = self.from_factors(self._means + form.unwhiten(self._factors, delta), factors, self._structure)
-        acted = np.broadcast_to(acted, (self.n_components,))
-        return MStep(new, tuple(np.flatnonzero(acted).tolist()), tuple(np.flatnonzero(empty).tolist()))
+        collapsed = tuple(np.flatnonzero(np.broadcast_to(acted, (self.n_components,))).tolist())
+        emptied = tuple(np.flatnonzero(empty).tolist())
+        maximum = None
+        if self._structure.own_moments and not collapsed and not emptied:
+            # Σ is the mean scatter in the structure's own form, so the squares left under it are one a row and column.
+            total = float(counts.sum())
+            maximum = -0.5 * self.n_features * (LOG_2PI + 1) * total - float(counts @ new.log_dets)
+        return MStep(new, collapsed, emptied, maximum)
 
     def expected_log_prob(self, moments: GaussianMoments, counts: Array, at: Gaussian) -> float:
         form, shared = self._structure.form, self._structure.shared
@@ -253,7 +259,7 @@ class Gaussian(Family):
         return float(constant - counts @ at.log_dets - 0.5 * trace.sum())
 
     def digits_at_risk(self, moments: GaussianMoments, counts: Array) -> float:
-        """How many times larger the second moment is than its centred part, at worst over the components.
+        """How many times larger the second moment is than its centred part, at worst over components and pivots.
 
         T/N − δδᵀ cancels where a component jumps by many of its own spreads: this many ulps are lost.
         """
@@ -266,7 +272,10 @@ class Gaussian(Family):
             return math.inf
         centred = raw - (outer.sum(axis=0, keepdims=True) if shared else outer)
         if form.ndim == 2:
-            smallest = np.linalg.eigvalsh(centred)[:, 0]
+            try:
+                smallest = (diagonals(np.linalg.cholesky(centred)) ** 2).min(axis=-1)
+            except np.linalg.LinAlgError:
+                return math.inf
             raw = np.max(diagonals(raw), axis=-1)
         else:
             smallest = centred
