@@ -12,8 +12,9 @@ from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian
 from mixtura.sources import as_source
 from mixtura.sweep import Sweep, evaluate, totals
-from mixtura.sweep.blocks import blocks, thread_count
+from mixtura.sweep.blocks import blocks
 from mixtura.sweep.engines import resolve_engine
+from mixtura.threads import thread_count
 
 
 @pytest.fixture(scope="module")

@@ -126,7 +126,7 @@ private:
 
 void evaluate(nb::handle X, nb::handle centre, nb::handle inverse_scale, const Model& model,
               nb::handle component_log_prob, nb::handle log_prob, nb::handle responsibilities, nb::handle labels,
-              int n_threads) {
+              nb::handle uncertainty, int n_threads) {
     const RowsArgument argument(X, nb::none(), centre, inverse_scale);
     check_features(model, argument.rows.n_features);
     const std::int64_t n = argument.rows.n_samples;
@@ -134,9 +134,27 @@ void evaluate(nb::handle X, nb::handle centre, nb::handle inverse_scale, const M
     const Output<double> total(log_prob, "log_prob", {n});
     const Output<double> resp(responsibilities, "responsibilities", {n, model.K});
     const Output<std::int64_t> label(labels, "labels", {n});
-    const EvaluateRequest request{argument.rows, model.view(), components.data, total.data, resp.data, label.data};
+    const Output<double> rest(uncertainty, "uncertainty", {n});
+    const EvaluateRequest request{argument.rows, model.view(), components.data, total.data,
+                                  resp.data,     label.data,   rest.data};
     const std::unique_ptr<Task> task(engine_in_force().evaluate(request));
     run_released(*task, n_threads);
+}
+
+nb::tuple scan(nb::handle X, int n_threads) {
+    const View data(X, "X");
+    data.expect({-1, -1});
+    const std::vector<double> zeros(std::size_t(data.shape()[1]), 0.0), ones(zeros.size(), 1.0);
+    if (!data.is_float64() && !data.is_float32()) throw nb::type_error("X must be a float64 or float32 array.");
+    const std::int64_t n = data.shape()[0], D = data.shape()[1];
+    if (D == 0) throw nb::value_error("X has no columns; expected (n_samples, n_features) with n_features >= 1.");
+    const Rows rows{data.data(), data.is_float32(), n, D, data.stride(0), data.stride(1), nullptr, 0, zeros.data(),
+                    ones.data()};
+    const std::unique_ptr<ScanTask> task(engine_in_force().scan(ScanRequest{rows}));
+    run_released(*task, n_threads);
+    NewArray<double> lowest({D}), highest({D});
+    const std::int64_t bad = task->finish(lowest.data, highest.data);
+    return nb::make_tuple(lowest.array, highest.array, bad);
 }
 
 nb::tuple nearest(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::handle inverse_scale,
@@ -322,7 +340,8 @@ NB_MODULE(_core, m) {
           "n_threads"_a, "about"_a = nb::none());
     m.def("evaluate", evaluate, "X"_a, "centre"_a, "inverse_scale"_a, "model"_a, nb::kw_only(),
           "component_log_prob"_a = nb::none(), "log_prob"_a = nb::none(), "responsibilities"_a = nb::none(),
-          "labels"_a = nb::none(), "n_threads"_a);
+          "labels"_a = nb::none(), "uncertainty"_a = nb::none(), "n_threads"_a);
+    m.def("scan", scan, "X"_a, "n_threads"_a);
     m.def("nearest", nearest, "X"_a, "sample_weight"_a.none(), "centre"_a, "inverse_scale"_a, "centers"_a,
           "labels"_a.none(), "n_threads"_a);
     m.def("update_distances", update_distances, "X"_a, "centre"_a, "inverse_scale"_a, "center"_a, "distances"_a,

@@ -2,6 +2,7 @@
 #include "mixtura/climb.hpp"
 #include "mixtura/evaluate.hpp"
 #include "mixtura/nearest.hpp"
+#include "mixtura/scan.hpp"
 #include "mixtura/sweep.hpp"
 
 #define MIXTURA_STRING2(x) #x
@@ -44,6 +45,7 @@ const Engine engine = {
     MIXTURA_STRING(MIXTURA_ARCH),
     make<Sweep, SweepTask, SweepRequest>,
     make<Evaluate, Task, EvaluateRequest>,
+    make<Scan, ScanTask, ScanRequest>,
     make<Nearest, NearestTask, NearestRequest>,
     make<UpdateDistances, Task, DistancesRequest>,
     make<Climb, Task, ClimbRequest>,

@@ -14,6 +14,7 @@ namespace mixtura {
 Task::~Task() = default;
 SweepTask::~SweepTask() = default;
 NearestTask::~NearestTask() = default;
+ScanTask::~ScanTask() = default;
 
 namespace {
 

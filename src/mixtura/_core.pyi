@@ -123,6 +123,7 @@ def evaluate(
     log_prob: _Float | None = None,
     responsibilities: _Float | None = None,
     labels: NDArray[np.int64] | None = None,
+    uncertainty: _Float | None = None,
     n_threads: int,
 ) -> None:
     """Write what a model says about every row into C-contiguous arrays of the caller.
@@ -131,6 +132,14 @@ def evaluate(
     log_prob : (n,) log sum_k pi_k p(u | k)
     responsibilities : (n, K)
     labels : (n,) the component with the largest responsibility, the first on ties
+    uncertainty : (n,) the sum of all responsibilities but that one: 1 - max without its rounding
+    """
+
+def scan(X: _Data, n_threads: int) -> tuple[_Float, _Float, int]:
+    """The range of every column, and where the first cell stands that is NaN or infinite.
+
+    Returns lowest (D,), highest (D,) as float64, and the cell counted along the rows (i * D + j), or -1. NaN takes no
+    part in the ranges; without rows they are inf and -inf.
     """
 
 def nearest(

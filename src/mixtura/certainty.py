@@ -9,7 +9,7 @@ import numpy as np
 
 from mixtura.mixture import Mixture
 from mixtura.sources import Source
-from mixtura.sweep.evaluate import responsibilities_in_pieces, rest_of_largest
+from mixtura.sweep.evaluate import labels_in_pieces
 from mixtura.validation import Array
 
 DOUBTFUL = 0.1
@@ -32,13 +32,17 @@ class Certainty:
     doubtful: int
 
 
-def certainty_of(source: Source, mixture: Mixture[Any]) -> Certainty:
+def certainty_of(
+    source: Source, mixture: Mixture[Any], n_threads: int | None = None, engine: str | None = None
+) -> Certainty:
     """Hard sizes and uncertainties of the rows of a source; no (n_samples, n_components) array is held."""
     sizes, uncertain, doubtful = np.zeros(mixture.n_components), 0.0, 0
-    for piece, resp in responsibilities_in_pieces(source, mixture):
-        labels, rest = rest_of_largest(resp)
-        weights = np.ones(len(rest)) if piece.weights is None else piece.weights
-        sizes += np.bincount(labels, weights, minlength=mixture.n_components)
-        uncertain += float(weights @ rest)
-        doubtful += int(np.count_nonzero((rest > DOUBTFUL) & (weights > 0)))
+    for piece, labels, rest in labels_in_pieces(source, mixture, n_threads, engine):
+        sizes += np.bincount(labels, piece.weights, minlength=mixture.n_components)
+        if piece.weights is None:
+            uncertain += float(rest.sum())
+            doubtful += int(np.count_nonzero(rest > DOUBTFUL))
+        else:
+            uncertain += float(piece.weights @ rest)
+            doubtful += int(np.count_nonzero((rest > DOUBTFUL) & (piece.weights > 0)))
     return Certainty(sizes, uncertain / source.total_weight, doubtful)

@@ -240,12 +240,7 @@ def open_source(X: Any, sample_weight: Any, columns: Sequence[str] | None) -> So
 
 def check_columns(source: Source) -> None:
     """Refuse constant columns: no Gaussian has a variance of zero."""
-    lowest = highest = None
-    for chunk in source.chunks():
-        low, high = chunk.rows.min(axis=0), chunk.rows.max(axis=0)
-        lowest = low if lowest is None else np.minimum(lowest, low)
-        highest = high if highest is None else np.maximum(highest, high)
-    assert lowest is not None
+    lowest, highest = source.ranges
     constant = np.flatnonzero(lowest == highest)
     if len(constant):
         j = int(constant[0])
@@ -359,7 +354,7 @@ def _result(
         candidate_table(candidates),
         chosen.starts,
         criterion,
-        certainty_of(source, mixture),
+        certainty_of(source, mixture, sweep.n_threads, sweep.engine),
         source.n_samples,
         source.total_weight,
         tuple(candidates),

@@ -16,7 +16,7 @@ from mixtura.errors import DataError, ShapeError, StructureError
 from mixtura.families.covariance import Structure, resolve_structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.mixture import Mixture
-from mixtura.sweep.blocks import thread_count
+from mixtura.threads import thread_count
 from mixtura.validation import Array, Flags, as_count, frozen
 
 ROUND_ITERATIONS = 10

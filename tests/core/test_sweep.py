@@ -270,3 +270,24 @@ def test_nothing_beyond_the_data_is_read(engine, D, dtype):
         want = sweep(view.copy(), *rows[1:])
         for got, expected in zip(sweep(*rows), want, strict=True):
             assert_same_bits(got, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(
+    ("kind", "n", "D", "K"),
+    [("full", 0, 2, 3), ("full", 1031, 3, 1), ("full", 1031, 2, 7), ("tied", 300, 12, 4), ("spherical", 257, 5, 3)],
+)
+def test_uncertainty_is_the_rest_without_rounding(engine, kind, n, D, K, dtype):
+    rng = np.random.default_rng([n, D, K])
+    X = rng.normal(0, 3, size=(n, D)).astype(dtype)
+    model = twin.random_model(rng, kind, K, D, spread=4.0)
+    centre, scale = np.full(D, 0.25), np.full(D, 0.5)
+    resp = twin.e_step(X, centre, scale, kind, *model)[3] if n else np.zeros((0, K))
+    labels, rest = np.empty(n, np.int64), np.empty(n)
+    _core.evaluate(X, centre, scale, _core.Model(kind, *model), labels=labels, uncertainty=rest, n_threads=2)
+    others = np.where(np.arange(K) == labels[:, None], 0.0, resp).sum(axis=1)
+    tolerance = 1e-11 if dtype == np.float64 else 1e-3
+    np.testing.assert_allclose(rest, others.astype(float), rtol=tolerance, atol=0 if dtype == np.float64 else 1e-30)
+    again = np.empty(n)
+    _core.evaluate(np.asfortranarray(X), centre, scale, _core.Model(kind, *model), uncertainty=again, n_threads=7)
+    assert again.tobytes() == rest.tobytes()

@@ -2,6 +2,7 @@
 //
 //     component_log_prob[i, k] = log p(u_i | k),   log_prob[i] = log sum_k pi_k p(u_i | k)
 //     responsibilities[i, k] = p(k | u_i),         labels[i] = argmax_k, the first on ties
+//     uncertainty[i] = sum of p(k | u_i) over k != labels[i]: 1 - max without its rounding
 #pragma once
 
 #include "sweep.hpp"
@@ -30,7 +31,7 @@ public:
         plan_.blocks(index, space.u, space.w, [&](const Block<T>& block, std::int64_t begin) {
             kernel_->densities(block, space.scratch, space.energies);
             if (request_.component_log_prob) write_components(block, space, begin);
-            if (request_.labels || request_.log_prob) write_rows(block, space, begin);
+            if (request_.labels || request_.log_prob || request_.uncertainty) write_rows(block, space, begin);
             if (!request_.responsibilities) return;
             responsibilities<T, false>(kernel_->constants(), K_, true, block, space.energies, space.resp);
             transpose_out(space.resp, block, request_.responsibilities + begin * K_);
@@ -65,12 +66,13 @@ private:
                 space.resp[k * size + i] = kernel_->normalisers()[k] - space.energies[k * size + i];
         transpose_out(space.resp, block, request_.component_log_prob + begin * K_);
     }
-    // Labels and log_prob, one vector of rows at a time.
+    // Labels, log_prob and uncertainty, one vector of rows at a time.
     void write_rows(const Block<T>& block, const Workspace& space, std::int64_t begin) const {
         const std::int64_t size = block.slabs * slab<T>;
-        alignas(MIXTURA_VECTOR_BYTES) T label[lanes<T>], log_prob[lanes<T>];
+        alignas(MIXTURA_VECTOR_BYTES) T label[lanes<T>], log_prob[lanes<T>], rest[lanes<T>];
+        const bool sums = request_.log_prob || request_.uncertainty;
         for (std::int64_t i = 0; i < block.rows; i += lanes<T>) {
-            Vec<T> best = broadcast<T>(kernel_->constants()[0]) - load<T>(space.energies + i), index = {}, sum = {};
+            Vec<T> best = broadcast<T>(kernel_->constants()[0]) - load<T>(space.energies + i), index = {}, sum = {}, others = {};
             for (std::int64_t k = 1; k < K_; ++k) {
                 const Vec<T> l =
                     broadcast<T>(kernel_->constants()[k]) - load<T>(space.energies + k * size + i);
@@ -78,15 +80,19 @@ private:
                 best = larger(l, best);
             }
             best = larger(best, broadcast<T>(std::numeric_limits<T>::lowest()));
-            if (request_.log_prob)
-                for (std::int64_t k = 0; k < K_; ++k)
-                    sum += exp<T>(broadcast<T>(kernel_->constants()[k]) -
-                                  load<T>(space.energies + k * size + i) - best);
+            for (std::int64_t k = 0; sums && k < K_; ++k) {
+                const Vec<T> e = exp<T>(broadcast<T>(kernel_->constants()[k]) -
+                                        load<T>(space.energies + k * size + i) - best);
+                sum += e;
+                others += index == broadcast<T>(T(k)) ? Vec<T>{} : e;
+            }
             store<T>(label, index);
             store<T>(log_prob, best + log<T>(sum));
+            store<T>(rest, others / sum);
             for (std::int64_t j = i; j < i + lanes<T> && j < block.rows; ++j) {
                 if (request_.labels) request_.labels[begin + j] = std::int64_t(label[j - i]);
                 if (request_.log_prob) request_.log_prob[begin + j] = double(log_prob[j - i]);
+                if (request_.uncertainty) request_.uncertainty[begin + j] = double(rest[j - i]);
             }
         }
     }

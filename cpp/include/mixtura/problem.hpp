@@ -78,6 +78,17 @@ struct EvaluateRequest {
     double* log_prob;            // (n,) or null
     double* responsibilities;    // (n, K) or null
     std::int64_t* labels;        // (n,) or null
+    double* uncertainty;         // (n,) or null
+};
+
+struct ScanRequest {
+    Rows rows;  // as they are: centre 0, inverse_scale 1
+};
+
+struct ScanTask : Task {
+    ~ScanTask() override;
+    // Ranges (D,); returns the first cell that is not finite, counted along the rows, or -1.
+    virtual std::int64_t finish(double* lowest, double* highest) const = 0;
 };
 
 struct NearestRequest {
@@ -126,6 +137,7 @@ struct Engine {
     const char* name;
     SweepTask* (*sweep)(const SweepRequest&);
     Task* (*evaluate)(const EvaluateRequest&);
+    ScanTask* (*scan)(const ScanRequest&);
     NearestTask* (*nearest)(const NearestRequest&);
     Task* (*update_distances)(const DistancesRequest&);
     Task* (*climb)(const ClimbRequest&);

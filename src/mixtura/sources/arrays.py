@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mixtura import _core
 from mixtura.errors import DataError, ShapeError
 from mixtura.sources.base import Chunk, Coordinates, Source
+from mixtura.threads import thread_count
 from mixtura.validation import Array, as_sample_weight, check_finite_rows
 
 SAMPLE_ROWS = 1001
 """Rows, evenly spaced, that choose the inner coordinates."""
 
 CHECK_ROWS = 65536
-"""Rows looked at together when cells are checked, so that checking needs no copy of the data."""
+"""Rows looked at together when bad cells are counted, so that this needs no copy of the data."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,12 @@ class ArraySource(Source):
         names = tuple(str(c) for c in columns) if columns is not None else None
         if names is not None and len(names) != array.shape[1]:
             raise ShapeError(f"{len(names)} column names for {array.shape[1]} columns; expected one name a column.")
-        for start in range(0, len(array), CHECK_ROWS):
+        source = cls(array, as_sample_weight(sample_weight, len(array)), names)
+        bad = source._scanned[2]
+        if bad >= 0:
+            start = bad // array.shape[1] // CHECK_ROWS * CHECK_ROWS
             check_finite_rows(array[start : start + CHECK_ROWS], names, start)
-        return cls(array, as_sample_weight(sample_weight, len(array)), names)
+        return source
 
     @property
     def n_samples(self) -> int:
@@ -78,10 +83,20 @@ class ArraySource(Source):
 
     @cached_property
     def resolution(self) -> Array:
-        largest = np.maximum(self.X.max(axis=0), -self.X.min(axis=0))
+        lowest, highest = self.ranges
+        largest = np.maximum(highest, -lowest).astype(self.X.dtype)
         tiny = np.finfo(self.X.dtype).tiny
         resolution: Array = np.spacing(np.maximum(largest, tiny)).astype(np.float64)
         return resolution
+
+    @property
+    def ranges(self) -> tuple[Array, Array]:
+        return self._scanned[:2]
+
+    @cached_property
+    def _scanned(self) -> tuple[Array, Array, int]:
+        """Ranges of the columns and the first bad cell: the rows are looked at once for all of this."""
+        return _core.scan(self.X, thread_count(None))
 
     def chunks(self) -> Iterator[Chunk]:
         yield Chunk(self.X, self.sample_weight, 0)

@@ -102,6 +102,14 @@ class Source(ABC):
     def resolution(self) -> Array:
         """(n_features,): the rounding unit of each column, data units."""
 
+    @property
+    def ranges(self) -> tuple[Array, Array]:
+        """(n_features,) each: the smallest and the largest value of every column, data units."""
+        chunks = [(chunk.rows.min(axis=0), chunk.rows.max(axis=0)) for chunk in self.chunks()]
+        lowest: Array = np.min([low for low, _ in chunks], axis=0).astype(np.float64)
+        highest: Array = np.max([high for _, high in chunks], axis=0).astype(np.float64)
+        return lowest, highest
+
     @abstractmethod
     def chunks(self) -> Iterator[Chunk]:
         """All rows once, in order."""

@@ -9,16 +9,17 @@ import numpy as np
 
 from mixtura.sources.base import Chunk, Coordinates, Source
 from mixtura.sweep import native, reference
-from mixtura.sweep.blocks import blocks, thread_count
+from mixtura.sweep.blocks import blocks
 from mixtura.sweep.engines import resolve_engine, use_native
+from mixtura.threads import thread_count
 from mixtura.validation import Array, Labels
 
 if TYPE_CHECKING:
     from mixtura.mixture import Mixture
 
 
-PIECE_ROWS = 65536
-"""Rows whose responsibilities are held together where one number a row is wanted of them."""
+PIECE_ROWS = 1 << 17
+"""Rows whose labels are held together where a sum over them is wanted."""
 
 
 def evaluate(
@@ -37,36 +38,34 @@ def evaluate(
     return out
 
 
-def responsibilities_in_pieces(source: Source, mixture: Mixture[Any]) -> Iterator[tuple[Chunk, Array]]:
-    """Rows and their responsibilities, a piece at a time: memory stays flat however many rows there are."""
+def labels_in_pieces(
+    source: Source, mixture: Mixture[Any], n_threads: int | None = None, engine: str | None = None
+) -> Iterator[tuple[Chunk, Labels, Array]]:
+    """Rows, the component of largest responsibility (the first of equals), and the sum of the other responsibilities.
+
+    A piece at a time: memory stays flat however many rows there are.
+    """
     for chunk in source.chunks():
         for piece in blocks(chunk, PIECE_ROWS):
-            resp = np.empty((len(piece.rows), mixture.n_components))
-            _evaluate_chunk(piece, mixture, "responsibilities", resp)
-            yield piece, resp
+            labels, rest = np.empty(len(piece.rows), dtype=np.int64), np.empty(len(piece.rows))
+            _label_chunk(piece, mixture, labels, rest, n_threads, engine)
+            yield piece, labels, rest
 
 
 def labels_of(source: Source, mixture: Mixture[Any]) -> Labels:
     """(n_samples,): the component of largest responsibility, the first of equals."""
     labels = np.empty(source.n_samples, dtype=np.int64)
-    for piece, resp in responsibilities_in_pieces(source, mixture):
-        labels[piece.start : piece.start + len(resp)] = resp.argmax(axis=1)
+    for piece, here, _ in labels_in_pieces(source, mixture):
+        labels[piece.start : piece.start + len(here)] = here
     return labels
 
 
 def uncertainty_of(source: Source, mixture: Mixture[Any]) -> Array:
-    """(n_samples,): 1 − max_k p(k | x)."""
+    """(n_samples,): 1 − max_k p(k | x), without the rounding of that difference."""
     uncertainty = np.empty(source.n_samples)
-    for piece, resp in responsibilities_in_pieces(source, mixture):
-        uncertainty[piece.start : piece.start + len(resp)] = rest_of_largest(resp)[1]
+    for piece, _, rest in labels_in_pieces(source, mixture):
+        uncertainty[piece.start : piece.start + len(rest)] = rest
     return uncertainty
-
-
-def rest_of_largest(resp: Array) -> tuple[Labels, Array]:
-    """Each row's label, and the sum of its other responsibilities: 1 − max without its rounding. `resp` is changed."""
-    labels = resp.argmax(axis=1)
-    np.put_along_axis(resp, labels[:, None], 0.0, axis=1)
-    return labels, resp.sum(axis=1)
 
 
 def _evaluate_chunk(
@@ -77,13 +76,29 @@ def _evaluate_chunk(
     n_threads: int | None = None,
     engine: str | None = None,
 ) -> None:
-    single = chunk.rows.dtype == np.float32
-    centre = mixture.mean.astype(np.float32).astype(np.float64) if single else np.zeros(mixture.n_features)
-    coordinates = Coordinates(centre, mixture.components.scale)
-    inner = type(mixture).trusted(mixture.weights, coordinates.inward(mixture.components))
+    coordinates, inner = _about_the_middle(chunk, mixture)
     if use_native(resolve_engine(engine), [mixture.components], chunk.rows.dtype):
-        native.evaluate(chunk, coordinates, inner, what, out, thread_count(n_threads))
+        native.evaluate(chunk, coordinates, inner, thread_count(n_threads), {what: out})
     else:
         reference.evaluate(chunk, coordinates, inner, what, out)
     if what != "responsibilities":
         out += coordinates.log_jacobian
+
+
+def _label_chunk(
+    chunk: Chunk, mixture: Mixture[Any], labels: Labels, rest: Array, n_threads: int | None, engine: str | None
+) -> None:
+    coordinates, inner = _about_the_middle(chunk, mixture)
+    if use_native(resolve_engine(engine), [mixture.components], chunk.rows.dtype):
+        wanted = {"labels": labels, "uncertainty": rest}
+        native.evaluate(chunk, coordinates, inner, thread_count(n_threads), wanted)
+    else:
+        reference.label(chunk, coordinates, inner, labels, rest)
+
+
+def _about_the_middle(chunk: Chunk, mixture: Mixture[Any]) -> tuple[Coordinates, Mixture[Any]]:
+    """Coordinates that keep the digits of x − μ, and the mixture in them."""
+    single = chunk.rows.dtype == np.float32
+    centre = mixture.mean.astype(np.float32).astype(np.float64) if single else np.zeros(mixture.n_features)
+    coordinates = Coordinates(centre, mixture.components.scale)
+    return coordinates, type(mixture).trusted(mixture.weights, coordinates.inward(mixture.components))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from mixtura import _core
 from mixtura.families.base import Family, Statistics
 from mixtura.families.gaussian import Gaussian, GaussianMoments
 from mixtura.sources.base import Chunk, Coordinates
-from mixtura.validation import Array
 
 if TYPE_CHECKING:
     from mixtura.mixture import Mixture
@@ -71,10 +70,9 @@ def _statistics(values: Any, origin: Family) -> Statistics[GaussianMoments]:
 
 
 def evaluate(
-    chunk: Chunk, coordinates: Coordinates, mixture: Mixture[Any], what: str, out: Array, n_threads: int
+    chunk: Chunk, coordinates: Coordinates, mixture: Mixture[Any], n_threads: int, wanted: Mapping[str, Any]
 ) -> None:
-    """Write `component_log_prob`, `log_prob` or `responsibilities` of a chunk into `out`, in inner coordinates."""
-    wanted: dict[str, Any] = {what: out}
+    """Write what is wanted of a chunk into the arrays given, in inner coordinates: see `_core.evaluate` for names."""
     model = _model(mixture, mixture.components)
     inverse_scale = np.full(len(coordinates.centre), 1 / coordinates.scale)
     _core.evaluate(chunk.rows, coordinates.centre, inverse_scale, model, n_threads=n_threads, **wanted)

@@ -10,7 +10,7 @@ import numpy as np
 from mixtura.families.base import Family, Statistics
 from mixtura.sources.base import Chunk, Coordinates
 from mixtura.sweep.blocks import blocks
-from mixtura.validation import Array
+from mixtura.validation import Array, Labels
 
 if TYPE_CHECKING:
     from mixtura.mixture import Mixture
@@ -77,3 +77,14 @@ def evaluate(chunk: Chunk, coordinates: Coordinates, mixture: Mixture[Any], what
             continue
         log_prob, _, resp = log_sum_exp(component + mixture.log_weights)
         out[here] = log_prob if what == "log_prob" else resp
+
+
+def label(chunk: Chunk, coordinates: Coordinates, mixture: Mixture[Any], labels: Labels, rest: Array) -> None:
+    """Write each row's component of largest responsibility, and the sum of its other responsibilities."""
+    for block in blocks(chunk):
+        resp = np.empty((len(block.rows), mixture.n_components))
+        evaluate(block, coordinates, mixture, "responsibilities", resp)
+        here = slice(block.start - chunk.start, block.start - chunk.start + len(resp))
+        labels[here] = resp.argmax(axis=1)
+        np.put_along_axis(resp, labels[here, None], 0.0, axis=1)
+        rest[here] = resp.sum(axis=1)

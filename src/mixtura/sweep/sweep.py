@@ -13,9 +13,9 @@ from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian
 from mixtura.sources.base import Source
 from mixtura.sweep import native, reference
-from mixtura.sweep.blocks import thread_count
 from mixtura.sweep.engines import resolve_engine, use_native
 from mixtura.sweep.totals import Totals, complete, safe, wants_scatter
+from mixtura.threads import thread_count
 from mixtura.validation import Array
 
 if TYPE_CHECKING:
