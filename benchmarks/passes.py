@@ -127,7 +127,7 @@ def _climb(data: DataSet, seed: int, name: str) -> Path:
     from mixtura.algorithms.acceleration import accelerated_em
     from mixtura.algorithms.climb import Climb, Rules, plain_em
     from mixtura.algorithms.iteration import inner_floor
-    from mixtura.algorithms.start import Grouping, Partitions
+    from mixtura.algorithms.start import Partitions
     from mixtura.families.covariance import resolve_structure
     from mixtura.sources import ArraySource
     from mixtura.sweep import Sweep
@@ -140,14 +140,12 @@ def _climb(data: DataSet, seed: int, name: str) -> Path:
             return super().chunks()
 
     source = Counted.checked(data.X)
-    rows = source.coordinates.rows_inward(data.X)
-    view = Partitions(rows, None)
-    method = next(m for m in view.methods if m.startswith("k-means"))
-    labels = view.partition(method, data.k, np.random.default_rng(seed))
+    partitions = Partitions(source.X, None, 1, source.coordinates)
+    groupings = partitions.groupings(data.k, len(partitions.methods), np.random.default_rng(seed)).shrunk()
+    k_means = next(i for i, method in enumerate(groupings.methods) if method.startswith("k-means"))
     structure = resolve_structure("VVV", source.n_features)
-    grouping = Grouping.of_labels(rows, None, labels, data.k).shrunk()
     sweep = Sweep(source)
-    climb = Climb(grouping.mixture(structure, inner_floor(source), method).mixture)
+    climb = Climb(groupings.starts(structure, inner_floor(source))[k_means])
     algorithm = plain_em if name == "plain" else accelerated_em
     walk = algorithm(climb, sweep, Rules(TOLERANCE, MOST), None)
     readings: list[int] = []

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 import mixtura as mx
-from mixtura.algorithms.kmeans import k_means, nearest, seed_plus_plus
-from mixtura.algorithms.start import Grouping, Partitions
+from mixtura import _core
+from mixtura.algorithms.iteration import inner_floor
+from mixtura.algorithms.start import Grouping, Groupings, Partitions
 from mixtura.errors import ParameterError, ShapeError
+from mixtura.families.covariance import resolve_structure
 from mixtura.sources import as_source
 
 
@@ -19,84 +21,75 @@ def blobs():
     return np.repeat([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0]], 30, axis=0) + rng.normal(size=(90, 2))
 
 
-def test_seeds_are_rows_one_of_each_far_group(blobs):
-    for seed in range(10):
-        centers = seed_plus_plus(blobs, None, 3, np.random.default_rng(seed))
-        assert all(any(np.array_equal(c, row) for row in blobs) for c in centers)
-        assert len(set(nearest(blobs, None, centers, 1)[0][[0, 30, 60]])) == 3
-
-
-def test_seeds_follow_the_row_weights(blobs):
-    weights = np.repeat([1.0, 0.0, 1.0], 30)
-    for seed in range(10):
-        centers = seed_plus_plus(blobs, weights, 2, np.random.default_rng(seed))
-        assert not np.any(centers[:, 0] > 25)
-
-
-def test_equal_rows_can_be_seeded():
-    assert seed_plus_plus(np.ones((5, 1)), None, 3, np.random.default_rng(0)).tolist() == [[1.0], [1.0], [1.0]]
-
-
-def test_lloyds_iterations_never_raise_the_inertia(blobs):
-    centers = blobs[:3]
-    before = nearest(blobs, None, centers, 1)[1]
-    after = nearest(blobs, None, k_means(blobs, None, centers, 1), 1)[1]
-    assert after <= before
-
-
-def test_lloyds_fixed_point_is_the_means_of_its_groups(blobs):
-    centers = k_means(blobs, None, blobs[[0, 30, 60]], 1)
-    labels = nearest(blobs, None, centers, 1)[0]
-    np.testing.assert_allclose(centers, [blobs[labels == k].mean(axis=0) for k in range(3)], rtol=1e-12)
-
-
 @pytest.mark.parametrize("d", [1, 2])
 def test_partitions_follow_their_seed_and_differ(blobs, d):
     partitions = Partitions(blobs[:, :d], None)
-    drawn = partitions.draw(4, 12, np.random.default_rng(1))
+    methods, drawn = partitions.draw(4, 12, np.random.default_rng(1))
     again = partitions.draw(4, 12, np.random.default_rng(1))
-    assert [m for m, _ in drawn] == [m for m, _ in again]
-    for (_, one), (_, two) in zip(drawn, again, strict=True):
-        np.testing.assert_array_equal(one, two)
-    groups = {frozenset(frozenset(np.flatnonzero(labels == k)) for k in set(labels)) for _, labels in drawn}
-    assert len(groups) == len(drawn) > 1
+    assert methods == again[0]
+    np.testing.assert_array_equal(drawn, again[1])
+    groups = {frozenset(frozenset(np.flatnonzero(labels == k)) for k in set(labels)) for labels in drawn}
+    assert len(groups) == len(drawn) == len(methods) > 1
+
+
+def test_partitions_do_not_depend_on_threads_or_layout(blobs):
+    one = Partitions(blobs, None, 1).draw(5, 24, np.random.default_rng(3))
+    three = Partitions(np.asfortranarray(blobs), None, 3).draw(5, 24, np.random.default_rng(3))
+    assert one[0] == three[0]
+    np.testing.assert_array_equal(one[1], three[1])
 
 
 def test_one_group_has_one_partition(blobs):
-    ((method, labels),) = Partitions(blobs, None).draw(1, 12, np.random.default_rng(0))
-    assert (method, set(labels.tolist())) == ("one group", {0})
+    methods, labels = Partitions(blobs, None).draw(1, 12, np.random.default_rng(0))
+    assert methods == ("one group",)
+    assert not labels.any()
 
 
 def test_the_same_partition_is_tried_once_whatever_its_numbers(blobs):
-    drawn = Partitions(blobs, None).draw(3, 30, np.random.default_rng(0))
-    as_sets = [frozenset(frozenset(np.flatnonzero(labels == k)) for k in range(3)) for _, labels in drawn]
+    _, drawn = Partitions(blobs, None).draw(3, 30, np.random.default_rng(0))
+    as_sets = [frozenset(frozenset(np.flatnonzero(labels == k)) for k in range(3)) for labels in drawn]
     assert len(set(as_sets)) == len(as_sets)
+    assert len(Partitions(blobs[:, :1], None).draw(2, 30, np.random.default_rng(0))[0]) < 30
+
+
+def test_equal_counts_are_equal():
+    X = np.random.default_rng(0).normal(size=(100, 1))
+    methods, labels = Partitions(X, None).draw(4, 4, np.random.default_rng(0))
+    assert methods[0] == "equal counts"
+    assert np.bincount(labels[0]).tolist() == [25] * 4
+    assert max(X[labels[0] == labels[0][X.argmin()]]) < np.sort(X, axis=0)[25]
 
 
 def test_collinear_columns_can_be_partitioned(blobs):
     twice = np.column_stack([blobs[:, 0], 2 * blobs[:, 0]])
-    assert Partitions(twice, None).draw(2, 6, np.random.default_rng(0))
+    assert len(Partitions(twice, None).draw(2, 6, np.random.default_rng(0))[0])
 
 
-def test_groupings_of_labels_and_of_responsibilities_are_one(blobs):
-    source = as_source(blobs, np.arange(90) % 4 + 0.5)
-    labels = np.arange(90) % 3
-    inner = source.coordinates.rows_inward(blobs)
-    one, two = Grouping.of_labels(inner, source.sample_weight, labels, 3), Grouping.of(source, np.eye(3)[labels])
-    np.testing.assert_allclose(one.counts, two.counts, rtol=1e-14)
-    np.testing.assert_allclose(one.means, two.means, rtol=1e-12, atol=1e-14)
-    np.testing.assert_allclose(one.scatter, two.scatter, rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize("structure", ["VVV", "EEE", "VVI", "EEI", "VII", "EII"])
+def test_starts_in_a_stack_are_the_m_steps_of_their_partitions(blobs, structure):
+    source = as_source(blobs + 1e3, np.arange(90) % 4 + 0.5)
+    partitions = Partitions(source.X, source.sample_weight, 2, source.coordinates)
+    methods, labels = partitions.draw(3, 8, np.random.default_rng(0))
+    groupings = partitions.groupings(3, 8, np.random.default_rng(0))
+    constraint, floor = resolve_structure(structure, 2), inner_floor(source)
+    stack = groupings.starts(constraint, floor)
+    assert len(stack) == len(methods) == len(labels)
+    for i in range(len(stack)):
+        one = Grouping.of(source, np.eye(3)[labels[i]]).mixture(constraint, floor, "labels").mixture
+        np.testing.assert_allclose(stack[i].weights, one.weights, rtol=1e-13)
+        np.testing.assert_allclose(stack[i].components.means, one.components.means, rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(stack[i].components.factors, one.components.factors, rtol=1e-11, atol=1e-13)
 
 
 def test_small_groups_borrow_spread_and_large_ones_do_not():
-    rng = np.random.default_rng(0)
-    labels = np.array([0] * 50 + [1])
-    grouping = Grouping.of_labels(rng.normal(size=(51, 2)), None, labels, 2)
-    shrunk = grouping.shrunk()
-    assert np.linalg.matrix_rank(grouping.scatter[1]) == 0
-    assert np.all(np.linalg.eigvalsh(shrunk.scatter[1]) > 0)
-    np.testing.assert_array_equal(shrunk.scatter[0], grouping.scatter[0])
-    np.testing.assert_array_equal(shrunk.counts, grouping.counts)
+    X = np.random.default_rng(0).normal(size=(51, 2))
+    labels = np.array([[0] * 50 + [1]], dtype=np.int32)
+    groupings = Groupings(("labels",), *_core.group(X, None, np.zeros(2), np.ones(2), labels, 2, 1))
+    shrunk = groupings.shrunk()
+    assert np.linalg.matrix_rank(groupings.scatter[0, 1]) == 0
+    assert np.all(np.linalg.eigvalsh(shrunk.scatter[0, 1]) > 0)
+    np.testing.assert_array_equal(shrunk.scatter[0, 0], groupings.scatter[0, 0])
+    np.testing.assert_array_equal(shrunk.counts, groupings.counts)
 
 
 # Starts that the caller gives

@@ -23,14 +23,19 @@ struct RowsArgument {
     std::vector<double> centre, inverse_scale;
     Rows rows{};
 
-    RowsArgument(nb::handle x, nb::handle sample_weight, nb::handle c, nb::handle s) : X(x, "X") {
+    RowsArgument(nb::handle x, nb::handle sample_weight, nb::handle c, nb::handle s)
+        : RowsArgument(x, sample_weight) {
+        centre = copy_float64(c, "centre", {rows.n_features});
+        inverse_scale = copy_float64(s, "inverse_scale", {rows.n_features});
+        rows.centre = centre.data();
+        rows.inverse_scale = inverse_scale.data();
+    }
+    RowsArgument(nb::handle x, nb::handle sample_weight) : X(x, "X") {
         if (!X.is_float64() && !X.is_float32()) throw nb::type_error("X must be a float64 or float32 array.");
         X.expect({-1, -1});
         const std::int64_t n = X.shape()[0], D = X.shape()[1];
         if (D == 0) throw nb::value_error("X has no columns; expected (n_samples, n_features) with n_features >= 1.");
-        centre = copy_float64(c, "centre", {D});
-        inverse_scale = copy_float64(s, "inverse_scale", {D});
-        rows = {X.data(), X.is_float32(), n, D, X.stride(0), X.stride(1), nullptr, 0, centre.data(), inverse_scale.data()};
+        rows = {X.data(), X.is_float32(), n, D, X.stride(0), X.stride(1), nullptr, 0, nullptr, nullptr};
         if (sample_weight.is_none()) return;
         weight.emplace(sample_weight, "sample_weight");
         weight->expect_float64().expect({n});
@@ -142,15 +147,12 @@ void evaluate(nb::handle X, nb::handle centre, nb::handle inverse_scale, const M
 }
 
 nb::tuple scan(nb::handle X, int n_threads) {
-    const View data(X, "X");
-    data.expect({-1, -1});
-    const std::vector<double> zeros(std::size_t(data.shape()[1]), 0.0), ones(zeros.size(), 1.0);
-    if (!data.is_float64() && !data.is_float32()) throw nb::type_error("X must be a float64 or float32 array.");
-    const std::int64_t n = data.shape()[0], D = data.shape()[1];
-    if (D == 0) throw nb::value_error("X has no columns; expected (n_samples, n_features) with n_features >= 1.");
-    const Rows rows{data.data(), data.is_float32(), n, D, data.stride(0), data.stride(1), nullptr, 0, zeros.data(),
-                    ones.data()};
-    const std::unique_ptr<ScanTask> task(engine_in_force().scan(ScanRequest{rows}));
+    RowsArgument argument(X, nb::none());
+    const std::int64_t D = argument.rows.n_features;
+    const std::vector<double> zeros(std::size_t(D), 0.0), ones(std::size_t(D), 1.0);
+    argument.rows.centre = zeros.data();
+    argument.rows.inverse_scale = ones.data();
+    const std::unique_ptr<ScanTask> task(engine_in_force().scan(ScanRequest{argument.rows}));
     run_released(*task, n_threads);
     NewArray<double> lowest({D}), highest({D});
     const std::int64_t bad = task->finish(lowest.data, highest.data);
@@ -188,6 +190,69 @@ double update_distances(nb::handle X, nb::handle centre, nb::handle inverse_scal
     const DistancesRequest request{argument.rows, point.data(), out.data};
     const std::unique_ptr<Task> task(engine_in_force().update_distances(request));
     return run_released(*task, n_threads)[0];
+}
+
+std::vector<std::int64_t> copy_whole(nb::handle object, const char* name, std::int64_t size, std::int64_t most) {
+    const View view(object, name);
+    if (!view.is_integer(8)) throw nb::type_error((std::string(name) + " must be an int64 array.").c_str());
+    const std::int64_t* values = view.in_place<std::int64_t>({size});
+    std::vector<std::int64_t> out(values, values + view.shape()[0]);
+    for (const std::int64_t value : out)
+        if (value < 0 || value >= most)
+            throw nb::value_error((std::string(name) + " holds " + std::to_string(value) + "; expected 0 .. " +
+                                   std::to_string(most - 1) + ".").c_str());
+    return out;
+}
+
+nb::object partition(nb::handle X, nb::handle sample_weight, nb::handle centres, nb::handle inverse_scales,
+                     const std::vector<nb::object>& factors, nb::handle some, nb::handle views, nb::handle lloyd,
+                     nb::handle spread, nb::handle uniforms, int n_threads) {
+    const RowsArgument argument(X, sample_weight);
+    const std::int64_t V = std::int64_t(factors.size()), n = argument.rows.n_samples, D = argument.rows.n_features;
+    const View draws(uniforms, "uniforms");
+    draws.expect_float64().expect({-1, -1});
+    const std::int64_t B = draws.shape()[0], K = draws.shape()[1];
+    if (n == 0 || K == 0 || V == 0) throw nb::value_error("partition needs at least one row, one component and one view.");
+    const std::vector<double> u = draws.copy(), c = copy_float64(centres, "centres", {V, D}),
+                              s = copy_float64(inverse_scales, "inverse_scales", {V, D});
+    std::vector<std::vector<double>> triangles;
+    std::vector<const double*> triangle(std::size_t(V), nullptr);
+    for (const nb::object& factor : factors)
+        triangles.push_back(factor.is_none() ? std::vector<double>() : copy_float64(factor, "factors", {D, D}));
+    for (std::size_t v = 0; v < triangles.size(); ++v)
+        if (!triangles[v].empty()) triangle[v] = triangles[v].data();
+    const std::vector<std::int64_t> which = copy_whole(views, "views", B, V), rounds = copy_whole(lloyd, "lloyd", B, 1 << 30),
+                                    apart = copy_whole(spread, "spread", B, 2);
+    std::vector<std::int64_t> chosen;
+    if (!some.is_none()) chosen = copy_whole(some, "some", -1, n);
+    if (!some.is_none() && chosen.empty()) throw nb::value_error("some is empty; expected at least one row.");
+    NewArray<std::int32_t> labels({B, n});
+    const PartitionRequest request{argument.rows, V, B, K, c.data(), s.data(), triangle.data(),
+                                   chosen.empty() ? nullptr : chosen.data(), std::int64_t(chosen.size()), which.data(),
+                                   rounds.data(), apart.data(), u.data(), labels.data};
+    const std::unique_ptr<Task> task(engine_in_force().partition(request));
+    run_released(*task, n_threads);
+    return labels.array;
+}
+
+nb::tuple group(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::handle inverse_scale, nb::handle labels,
+                std::int64_t n_components, int n_threads) {
+    const RowsArgument argument(X, sample_weight, centre, inverse_scale);
+    const std::int64_t n = argument.rows.n_samples, D = argument.rows.n_features, K = n_components;
+    const View view(labels, "labels");
+    view.expect({-1, n});
+    if (!view.is_integer(4)) throw nb::type_error("labels must be an int32 array.");
+    const std::int64_t B = view.shape()[0];
+    const std::int32_t* given = view.in_place<std::int32_t>({B, n});
+    for (std::int64_t i = 0; i < B * n; ++i)
+        if (given[i] < 0 || given[i] >= K)
+            throw nb::value_error(("labels holds " + std::to_string(given[i]) + "; expected 0 .. " +
+                                   std::to_string(K - 1) + ".").c_str());
+    NewArray<double> counts({B, K}), means({B, K, D}), scatter({B, K, D, D});
+    const std::unique_ptr<Task> task(
+        engine_in_force().group(GroupRequest{argument.rows, B, K, given, counts.data, means.data, scatter.data}));
+    run_released(*task, n_threads);
+    return nb::make_tuple(counts.array, means.array, scatter.array);
 }
 
 // The starts of `climb` and `climb_many`, checked and copied, and the arrays of their results.
@@ -345,6 +410,10 @@ NB_MODULE(_core, m) {
     m.def("nearest", nearest, "X"_a, "sample_weight"_a.none(), "centre"_a, "inverse_scale"_a, "centers"_a,
           "labels"_a.none(), "n_threads"_a);
     m.def("update_distances", update_distances, "X"_a, "centre"_a, "inverse_scale"_a, "center"_a, "distances"_a,
+          "n_threads"_a);
+    m.def("partition", partition, "X"_a, "sample_weight"_a.none(), "centres"_a, "inverse_scales"_a, "factors"_a,
+          "some"_a.none(), "views"_a, "lloyd"_a, "spread"_a, "uniforms"_a, "n_threads"_a);
+    m.def("group", group, "X"_a, "sample_weight"_a.none(), "centre"_a, "inverse_scale"_a, "labels"_a, "n_components"_a,
           "n_threads"_a);
     m.def("climb", climb, "X"_a, "sample_weight"_a.none(), "centre"_a, "inverse_scale"_a, "structure"_a,
           "log_weights"_a, "means"_a, "factors"_a, "floor"_a, "tol"_a, "max_iter"_a, "n_threads"_a, "trace"_a = nb::none(),

@@ -2,6 +2,7 @@
 #include "mixtura/climb.hpp"
 #include "mixtura/evaluate.hpp"
 #include "mixtura/nearest.hpp"
+#include "mixtura/partition.hpp"
 #include "mixtura/scan.hpp"
 #include "mixtura/sweep.hpp"
 
@@ -16,6 +17,8 @@ Base* make(const Request& request) {
     if (request.rows.single) return new Maker<float>(request);
     return new Maker<double>(request);
 }
+
+Task* make_group(const GroupRequest& request) { return new Group(request); }
 
 // out = f(x), the last vector filled up with ones
 template <class T, Vec<T> (*f)(Vec<T>)>
@@ -48,6 +51,8 @@ const Engine engine = {
     make<Scan, ScanTask, ScanRequest>,
     make<Nearest, NearestTask, NearestRequest>,
     make<UpdateDistances, Task, DistancesRequest>,
+    make<Partition, Task, PartitionRequest>,
+    make_group,
     make<Climb, Task, ClimbRequest>,
     map<double, exp_of<double>>,
     map<float, exp_of<float>>,

@@ -167,6 +167,44 @@ def update_distances(
 ) -> float:
     """distances[i] = min(distances[i], |u_i - center|^2) in place; returns their sum. For k-means++."""
 
+def partition(
+    X: _Data,
+    sample_weight: _Float | None,
+    centres: _Float,
+    inverse_scales: _Float,
+    factors: Sequence[_Float | None],
+    some: _Whole | None,
+    views: _Whole,
+    lloyd: _Whole,
+    spread: _Whole,
+    uniforms: _Float,
+    n_threads: int,
+) -> NDArray[np.int32]:
+    """Labels (B, n) of B partitions into K groups, one a start; starts run in parallel.
+
+    Start b looks at the rows through view v = views[b]: L^-1 (x - centres[v]) * inverse_scales[v], L = factors[v] lower
+    triangular or None for the identity; centres and inverse_scales (V, D). Its K centers are rows drawn with the
+    numbers uniforms[b] in [0, 1), in proportion to their weight times, where spread[b] is 1, the squared distance from
+    those drawn before (k-means++); where it is 0 no row is drawn twice. lloyd[b] iterations follow at most. Seeds and
+    iterations see the rows `some` alone, where given; all rows then go to the nearest center, the first on ties.
+    Groups are numbered in the order in which they first appear: equal partitions have equal labels.
+    """
+
+def group(
+    X: _Data,
+    sample_weight: _Float | None,
+    centre: _Float,
+    inverse_scale: _Float,
+    labels: NDArray[np.int32],
+    n_components: int,
+    n_threads: int,
+) -> tuple[_Float, _Float, _Float]:
+    """Moments of the groups of B partitions labels (B, n): counts (B, K), means (B, K, D), scatter (B, K, D, D).
+
+    Two passes, the scatter sum_i w_i (u_i - mean)(u_i - mean)' about the means, so that nothing cancels; float64
+    whatever X is. An empty group has mean and scatter 0.
+    """
+
 def climb(
     X: _Data,
     sample_weight: _Float | None,

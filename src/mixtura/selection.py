@@ -11,13 +11,16 @@ import numpy as np
 
 from mixtura.algorithms.climb import Climb, Rules
 from mixtura.algorithms.degeneracy import short_trouble
+from mixtura.algorithms.ends import Ends
 from mixtura.algorithms.iteration import inner_floor
 from mixtura.algorithms.levels import climb_levels, level_tolerance
-from mixtura.algorithms.start import Grouping, Partitions, Start
-from mixtura.algorithms.tournament import best_first, compete
+from mixtura.algorithms.stack import Stack
+from mixtura.algorithms.start import Groupings, Partitions, Start
+from mixtura.algorithms.tournament import Outcome, compete
 from mixtura.errors import ParameterError
 from mixtura.families.covariance import resolve_structure
 from mixtura.mixture import Mixture
+from mixtura.sources import Source
 from mixtura.sweep import Sweep
 from mixtura.tables import Table
 
@@ -39,9 +42,10 @@ class StartReport:
     Attributes
     ----------
     tried : different starts
-    finished : how many of them were climbed to the end; the others fell behind in a short run
-    agreed : how many of these ended at the best optimum, within `AGREEMENT`
-    failed : how many ended with a collapsed, emptied or too small component
+    finished : how many of them were climbed to the end, or until they were on the way to where another one ended; the
+        others fell behind
+    agreed : how many of these ended at the best optimum, within `AGREEMENT`, or were on the way there
+    failed : how many of these ended with a collapsed, emptied or too small component
     gap : log-likelihood of the best minus that of the second best optimum, total nats; infinite if there is none
     method : of the start that won
     n_rows : rows that the starts were climbed on; all of them, or a sample
@@ -58,14 +62,10 @@ class StartReport:
     def __str__(self) -> str:
         if self.tried == 1:
             return f"1 start ({self.method})"
-        of = (
-            f"{self.tried} starts"
-            if self.finished == self.tried
-            else f"{self.finished} finalists among {self.tried} starts"
-        )
+        behind = "" if self.finished == self.tried else f"; {self.tried - self.finished} fell behind"
         gap = "" if math.isinf(self.gap) else f"; the second best optimum lies {self.gap:.4g} nats below"
         failed = f"; {self.failed} ended degenerate" if self.failed else ""
-        return f"{self.agreed} of {of} agreed (best: {self.method}){gap}{failed}"
+        return f"{self.agreed} of {self.tried} starts agreed (best: {self.method}){gap}{behind}{failed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,49 +143,49 @@ class Search:
     def __init__(self, sweep: Sweep, options: Options) -> None:
         self.sweep = sweep
         self.options = options
-        self._groupings: dict[int, list[tuple[str, Grouping]]] = {}
+        self._groupings: dict[int, Groupings] = {}
         self._samples: dict[int, tuple[Sweep, Partitions]] = {}
 
     def candidate(self, structure: str, n_components: int) -> Candidate:
         """The best optimum that the starts of one candidate lead to."""
-        sample, starts = self._starts(structure, n_components)
+        sample, methods, starts = self._starts(structure, n_components)
         tol, n_rows = self.options.tol, sample.source.n_samples
         whole = sample is self.sweep
-        rules = Rules(tol if whole else level_tolerance(starts[0].mixture, n_rows, tol), self.options.max_iter)
-        ends, finished = compete(sample, starts, rules)
-        best = self._quickest(ends, finished)
-        report = self._report(ends, finished, starts[best], len(starts), n_rows)
-        climb, start = ends[best], starts[best]
+        rules = Rules(tol if whole else level_tolerance(starts[0], n_rows, tol), self.options.max_iter)
+        outcome = compete(sample, starts, rules)
+        ends = outcome.ends
+        best = self._quickest(outcome)
+        report = _start_report(outcome, methods[best], n_rows)
+        climb, start = ends.climb(best), Start(starts[best], methods[best])
         if not whole:
-            climb = self._on_all_rows(sample, ends, [best, *(i for i in best_first(ends) if i != best)])
+            climb = self._on_all_rows(sample, ends, [best, *(i for i in ends.best_first() if i != best)])
         total_weight = self.sweep.source.total_weight
         return Candidate(structure, n_components, climb, start, report, total_weight, short_trouble(climb))
 
-    def _quickest(self, ends: list[Climb], finished: list[int]) -> int:
+    def _quickest(self, outcome: Outcome) -> int:
         """Of the starts that reached the best optimum as nearly as tol tells, the one of fewest iterations."""
-        order = [finished[i] for i in best_first([ends[i] for i in finished])]
-        top = ends[order[0]]
+        ends = outcome.ends
+        order = ends.best_first(outcome.finished)
+        top = order[0]
         slack = 10 * self.options.tol * self.sweep.source.total_weight
         equal = [
             i
             for i in order
-            if bool(short_trouble(ends[i])) == bool(short_trouble(top))
-            and ends[i].converged == top.converged
-            and top.log_likelihood - ends[i].log_likelihood <= slack
+            if ends.troubled[i] == ends.troubled[top]
+            and ends.converged[i] == ends.converged[top]
+            and ends.log_likelihood[top] - ends.log_likelihood[i] <= slack
         ]
-        return min(equal, key=lambda i: (ends[i].n_iter, i), default=order[0])
+        return min(equal, key=lambda i: (ends.n_iter[i], i), default=top)
 
-    def _starts(self, structure: str, n_components: int) -> tuple[Sweep, list[Start]]:
+    def _starts(self, structure: str, n_components: int) -> tuple[Sweep, tuple[str, ...], Stack]:
+        """The rows that starts are tried on, methods, and starts; all structures share the groups they start from."""
         sample, partitions = self._sample(n_components)
         if n_components not in self._groupings:
             rng = np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=(n_components,)))
-            self._groupings[n_components] = [
-                (method, Grouping.of_labels(partitions.rows, partitions.weights, labels, n_components).shrunk())
-                for method, labels in partitions.draw(n_components, self.options.n_starts, rng)
-            ]
+            self._groupings[n_components] = partitions.groupings(n_components, self.options.n_starts, rng).shrunk()
+        groupings = self._groupings[n_components]
         constraint = resolve_structure(structure, self.sweep.source.n_features)
-        floor = inner_floor(sample.source)
-        return sample, [g.mixture(constraint, floor, method) for method, g in self._groupings[n_components]]
+        return sample, groupings.methods, groupings.starts(constraint, inner_floor(sample.source))
 
     def _sample(self, n_components: int) -> tuple[Sweep, Partitions]:
         """All rows where they are few, else a seeded sample that grows with the number of parameters."""
@@ -196,28 +196,41 @@ class Search:
             rng = np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=(0, size)))
             sample = source.sample(size, rng)
             sweep = self.sweep if sample is source else Sweep(sample, self.sweep.n_threads, self.sweep.engine)
-            chunks = [(sample.coordinates.rows_inward(c.rows), c.weights) for c in sample.chunks()]
-            rows = np.concatenate([rows for rows, _ in chunks])
-            weights = None if chunks[0][1] is None else np.concatenate([w for _, w in chunks if w is not None])
-            self._samples[size] = sweep, Partitions(rows, weights, sweep.n_threads)
+            self._samples[size] = sweep, _partitions(sample, sweep.n_threads)
         return self._samples[size]
 
-    def _report(self, ends: list[Climb], finished: list[int], winner: Start, tried: int, n_rows: int) -> StartReport:
-        sound = [ends[i].log_likelihood for i in finished if not short_trouble(ends[i])]
-        top = max(sound, default=-math.inf)
-        agreed = sum(top - value <= AGREEMENT for value in sound)
-        gap = min((top - value for value in sound if top - value > AGREEMENT), default=math.inf)
-        return StartReport(tried, len(finished), agreed, len(finished) - len(sound), gap, winner.method, n_rows)
-
-    def _on_all_rows(self, sample: Sweep, ends: list[Climb], order: list[int]) -> Climb:
+    def _on_all_rows(self, sample: Sweep, ends: Ends, order: list[int]) -> Climb:
         """The best end of the sample climbed on all rows; the next best where it fails there."""
         rules = Rules(self.options.tol, self.options.max_iter)
         found: list[Climb] = []
         for i in order[:ATTEMPTS]:
-            found.append(climb_levels(sample, ends[i].mixture, self.sweep, rules, self.options.seed))
+            found.append(climb_levels(sample, ends.climb(i).mixture, self.sweep, rules, self.options.seed))
             if not short_trouble(found[-1]):
                 return found[-1]
-        return found[best_first(found)[0]]
+        return found[Ends.of(found).best_first()[0]]
+
+
+def _partitions(sample: Source, n_threads: int) -> Partitions:
+    """Partitions of the rows of a source, which are used where they lie if they lie in one piece."""
+    chunks = list(sample.chunks())
+    if len(chunks) == 1:
+        return Partitions(chunks[0].rows, chunks[0].weights, n_threads, sample.coordinates)
+    weights = (
+        None if chunks[0].weights is None else np.concatenate([c.weights for c in chunks if c.weights is not None])
+    )
+    return Partitions(np.concatenate([c.rows for c in chunks]), weights, n_threads, sample.coordinates)
+
+
+def _start_report(outcome: Outcome, method: str, n_rows: int) -> StartReport:
+    """Starts that were not climbed on, because they were on the way to where another ended, count with that one."""
+    ends = outcome.ends
+    sound = {i: float(ends.log_likelihood[i]) for i in outcome.finished if not ends.troubled[i]}
+    top = max(sound.values(), default=-math.inf)
+    decided = [leader for leader in outcome.leader if leader >= 0]
+    agreed = sum(leader in sound and top - sound[leader] <= AGREEMENT for leader in decided)
+    failed = sum(leader not in sound for leader in decided)
+    gap = min((top - value for value in sound.values() if top - value > AGREEMENT), default=math.inf)
+    return StartReport(len(ends), len(decided), agreed, failed, gap, method, n_rows)
 
 
 def search(

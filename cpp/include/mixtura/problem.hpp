@@ -110,6 +110,26 @@ struct DistancesRequest {
     double* distances;     // (n,), in and out
 };
 
+// Partitions of the rows, one a start, each looked at through one of the views.
+struct PartitionRequest {
+    Rows rows;  // centre and inverse_scale are those of the views
+    std::int64_t n_views, n_starts, n_components;
+    const double *centres, *inverse_scales;  // (n_views, D)
+    const double* const* factors;            // n_views, each (D, D) lower triangular or null
+    const std::int64_t* some;                // (n_some,) rows that seeds and iterations see, or null for all
+    std::int64_t n_some;
+    const std::int64_t *views, *lloyd, *spread;  // (n_starts,): view, iterations, whether seeds are drawn by distance
+    const double* uniforms;                      // (n_starts, K)
+    std::int32_t* labels;                        // (n_starts, n)
+};
+
+struct GroupRequest {
+    Rows rows;
+    std::int64_t n_starts, n_components;
+    const std::int32_t* labels;      // (n_starts, n)
+    double *counts, *means, *scatter;  // (n_starts, K, ...), zeroed
+};
+
 // n_starts independent EM loops. With separate data sets, set b starts at rows.data + b * data_stride (bytes), its
 // weights at rows.weight + b * weight_batch_stride, its centre and inverse_scale b * D doubles further on.
 struct ClimbRequest {
@@ -140,6 +160,8 @@ struct Engine {
     ScanTask* (*scan)(const ScanRequest&);
     NearestTask* (*nearest)(const NearestRequest&);
     Task* (*update_distances)(const DistancesRequest&);
+    Task* (*partition)(const PartitionRequest&);
+    Task* (*group)(const GroupRequest&);
     Task* (*climb)(const ClimbRequest&);
     void (*exponential64)(const double* x, double* out, std::int64_t n);
     void (*exponential32)(const float* x, float* out, std::int64_t n);

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from mixtura import _core
 from mixtura.algorithms.acceleration import accelerated_em
 from mixtura.algorithms.climb import Climb, Rules, climb_all
+from mixtura.algorithms.degeneracy import fewest_rows
+from mixtura.algorithms.ends import Ends
 from mixtura.algorithms.iteration import inner_floor
-from mixtura.families.gaussian import Gaussian
-from mixtura.mixture import Mixture
+from mixtura.algorithms.stack import Stack
+from mixtura.families.covariance import Structure
 from mixtura.sources import ArraySource
 from mixtura.sweep import Sweep
-from mixtura.validation import frozen
 
 STRUCTURES = {"E": "EII", "V": "VII"} | {name: name for name in ("EII", "VII", "EEI", "VVI", "EEE", "VVV")}
 """Structures whose M-step the core knows, under its names."""
@@ -26,68 +26,65 @@ TRACE_ROWS = 1000
 """Iterations that are written down; a climb that keeps more has no trace."""
 
 
-def serves(sweep: Sweep, starts: Sequence[Mixture[Any]]) -> bool:
-    """Whether the core can run these climbs: Gaussians of one shape and a simple structure, over an array."""
-    return (
-        sweep.engine != "reference"
-        and isinstance(sweep.source, ArraySource)
-        and bool(starts)
-        and all(isinstance(s.components, Gaussian) and s.structure in STRUCTURES for s in starts)
-    )
+def serves(sweep: Sweep, structure: Structure) -> bool:
+    """Whether the core can run whole climbs: a simple structure, over an array."""
+    return sweep.engine != "reference" and isinstance(sweep.source, ArraySource) and structure.name in STRUCTURES
 
 
-def climb_compiled(sweep: Sweep, starts: Sequence[Mixture[Gaussian]], tol: float, max_iter: int) -> list[Climb]:
-    """`climb_all` with SQUAREM, giving up where a component collapses; all starts have one structure and size."""
-    source = sweep.source
+def climb_compiled(sweep: Sweep, starts: Stack, tol: float, max_iter: int) -> tuple[Ends, Stack]:
+    """`climb_all` with SQUAREM, giving up where a component collapses: the ends, and the mixtures there."""
+    source, structure = sweep.source, starts.structure
     assert isinstance(source, ArraySource)
-    d, shared = source.n_features, starts[0].components.constraint.shared
-    factors = np.stack([s.components.factors[0] if shared else s.components.factors for s in starts])
-    trace = np.empty((len(starts), TRACE_ROWS, 3))
+    trace = np.empty((len(starts), min(TRACE_ROWS, max_iter + 1), 3))
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(starts.weights)
     log_weights, means, factors, log_likelihood, log_max_resp, remaining, n_iter, n_kept, status = _core.climb(
         source.X,
         source.sample_weight,
         source.coordinates.centre,
-        np.full(d, 1 / source.coordinates.scale),
-        STRUCTURES[starts[0].structure],
-        np.stack([s.log_weights for s in starts]),
-        np.stack([s.components.means for s in starts]),
-        np.ascontiguousarray(factors),
+        np.full(source.n_features, 1 / source.coordinates.scale),
+        STRUCTURES[structure.name],
+        log_weights,
+        starts.means,
+        starts.factors[:, 0] if structure.shared else starts.factors,
         inner_floor(source),
         tol,
         max_iter,
         sweep.n_threads,
         trace=trace,
     )
+    weights = np.exp(log_weights)
+    weights /= weights.sum(axis=1, keepdims=True)
+    stack = Stack(weights, means, factors[:, None] if structure.shared else factors, structure)
     shift = source.coordinates.log_jacobian * source.total_weight
-    everyone = tuple(range(starts[0].n_components))
-    climbs = []
-    for i, start in enumerate(starts):
+    counts = weights * source.total_weight
+    # A component shrank a thousandfold in one step and T/N − δδᵀ cancelled: the sweep sees that and looks again about
+    # the new means. Where the certificate fails there too, it is a bug, and raised as one.
+    again = np.flatnonzero(status == VIOLATED).tolist()
+    mended = climb_all(sweep, [starts[i] for i in again], Rules(tol, max_iter), accelerated_em) if again else []
+
+    def climb(i: int) -> Climb:
         if status[i] == VIOLATED:
-            # A component shrank a thousandfold in one step and T/N − δδᵀ cancelled: the sweep sees that and looks again
-            # about the new means. Where the certificate fails there too, it is a bug, and raised as one.
-            climbs += climb_all(sweep, [start], Rules(tol, max_iter), accelerated_em)
-            continue
-        components = Gaussian.from_factors(
-            frozen(means[i].copy()),
-            frozen(factors[i][None].copy() if shared else factors[i].copy()),
-            start.components.constraint,
+            return replace(mended[again.index(i)])
+        everyone = tuple(range(weights.shape[1]))
+        kept = trace[i, : n_kept[i]] if n_kept[i] <= len(trace[i]) else trace[i, :0]
+        return Climb(
+            stack[i],
+            float(log_likelihood[i]) + shift,
+            float(log_max_resp[i]),
+            int(n_iter[i]),
+            float(remaining[i]),
+            bool(status[i] == CONVERGED),
+            everyone if status[i] == COLLAPSED else (),
+            everyone if status[i] == EMPTIED else (),
+            int(n_iter[i]) if status[i] >= COLLAPSED else None,
+            counts[i].copy(),
+            [(row[0] + shift, row[1] + shift, row[2]) for row in kept.tolist()],
         )
-        weights = np.exp(log_weights[i])
-        climbs.append(
-            Climb(
-                Mixture.trusted(frozen(weights / weights.sum()), components, like=start),
-                float(log_likelihood[i]) + shift,
-                float(log_max_resp[i]),
-                int(n_iter[i]),
-                float(remaining[i]),
-                bool(status[i] == CONVERGED),
-                everyone if status[i] == COLLAPSED else (),
-                everyone if status[i] == EMPTIED else (),
-                int(n_iter[i]) if status[i] >= COLLAPSED else None,
-                weights * source.total_weight,
-                [(row[0] + shift, row[1] + shift, row[2]) for row in trace[i, : n_kept[i]].tolist()]
-                if n_kept[i] <= TRACE_ROWS
-                else [],
-            )
-        )
-    return climbs
+
+    few = counts.min(axis=1) <= fewest_rows(structure, weights.shape[1], source.n_features)
+    troubled = (status >= COLLAPSED) | few | ~np.isfinite(log_likelihood)
+    ends = Ends(log_likelihood + shift, n_iter, status == CONVERGED, troubled, weights, climb)
+    if again:
+        ends = ends.replaced(again, Ends.of(mended))
+    return ends, stack

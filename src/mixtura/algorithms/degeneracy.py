@@ -9,6 +9,7 @@ import numpy as np
 
 from mixtura.algorithms.climb import Climb
 from mixtura.algorithms.iteration import outward
+from mixtura.families.covariance import Structure
 from mixtura.mixture import Mixture
 from mixtura.sources import Source
 from mixtura.sweep import labels_of
@@ -21,10 +22,17 @@ def too_small(mixture: Mixture[Any], counts: Any) -> tuple[int, ...]:
     where covariances are shared, or there is one component, nothing is estimated from a few rows alone.
     """
     constraint = getattr(mixture.components, "constraint", None)
-    if constraint is None or constraint.shared or mixture.n_components == 1:
+    if constraint is None:
         return ()
-    needed = mixture.n_features + 1 if constraint.form.ndim == 2 else 2
-    return tuple(np.flatnonzero(np.asarray(counts) <= needed * (1 + 1e-9)).tolist())
+    fewest = fewest_rows(constraint, mixture.n_components, mixture.n_features)
+    return tuple(np.flatnonzero(np.asarray(counts) <= fewest).tolist())
+
+
+def fewest_rows(structure: Structure, n_components: int, n_features: int) -> float:
+    """A component with so many rows or fewer is too small; −∞ where none can be."""
+    if structure.shared or n_components == 1:
+        return -math.inf
+    return (n_features + 1 if structure.form.ndim == 2 else 2) * (1 + 1e-9)
 
 
 def short_trouble(end: Climb) -> str:

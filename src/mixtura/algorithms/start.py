@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from mixtura import _core
 from mixtura.algorithms.iteration import inner_floor, inward
-from mixtura.algorithms.kmeans import k_means, nearest, seed_plus_plus
+from mixtura.algorithms.stack import Stack
 from mixtura.errors import ParameterError, ShapeError
 from mixtura.families.covariance import Structure, resolve_structure
 from mixtura.families.gaussian import Gaussian, GaussianMoments
-from mixtura.linalg import solve_lower
 from mixtura.mixture import Mixture
-from mixtura.sources import Source
+from mixtura.sources import Coordinates, Source
 from mixtura.sweep.blocks import blocks
-from mixtura.validation import Array, Labels, as_responsibilities, frozen
+from mixtura.validation import Array, as_responsibilities, frozen
+
+Whole = npt.NDArray[np.int32]
+
+LLOYD_ITERATIONS = 20
+"""Enough for a start: EM does the rest."""
 
 SEEDING_ROWS, SEEDING_ROWS_PER_GROUP = 4000, 100
 """k-means sees this many rows at least, and this many for each group; all rows then go to the nearest center."""
@@ -62,36 +68,6 @@ class Grouping:
                 scatter[k] += off.T @ off
         return cls(counts, means, scatter)
 
-    @classmethod
-    def of_labels(cls, rows: Array, weights: Array | None, labels: Labels, n_components: int) -> Grouping:
-        """Of a partition of rows (m, D) in inner coordinates; each row is looked at for its own group alone."""
-        d = rows.shape[1]
-        counts, means, scatter = np.zeros(n_components), np.zeros((n_components, d)), np.zeros((n_components, d, d))
-        order = np.argsort(labels, kind="stable")
-        ends = np.searchsorted(labels[order], np.arange(n_components + 1))
-        for k in range(n_components):
-            mine = order[ends[k] : ends[k + 1]]
-            if len(mine) == 0:
-                continue
-            group = rows[mine]
-            mass = np.ones(len(group)) if weights is None else weights[mine]
-            counts[k] = mass.sum()
-            if counts[k] > 0:
-                means[k] = mass @ group / counts[k]
-                off = (group - means[k]) * np.sqrt(mass)[:, None]
-                scatter[k] = off.T @ off
-        return cls(counts, means, scatter)
-
-    def shrunk(self) -> Grouping:
-        """Small groups (N_k < 2 (D + 1)) borrow from the pooled scatter, so that a start is not singular by chance."""
-        d = self.means.shape[1]
-        need = 2.0 * (d + 1)
-        lacking = np.maximum(need - self.counts, 0.0)
-        pooled = self.scatter.sum(axis=0) / self.counts.sum()
-        grown = self.scatter + lacking[:, None, None] * pooled
-        factor = np.where(lacking > 0, self.counts / (self.counts + lacking), 1.0)
-        return Grouping(self.counts, self.means, grown * factor[:, None, None])
-
     def mixture(self, structure: Structure, floor: Array, method: str) -> Start:
         """The M-step of a structure."""
         form = structure.form
@@ -109,6 +85,62 @@ class Grouping:
         assert isinstance(step.components, Gaussian)
         weights = frozen(self.counts / self.counts.sum())
         return Start(Mixture.trusted(weights, step.components), method, step.collapsed + step.emptied)
+
+
+@dataclass(frozen=True, slots=True)
+class Groupings:
+    """Moments of many partitions of the same rows, each with its method.
+
+    Attributes
+    ----------
+    methods : (B,)
+    counts, means, scatter : (B, K), (B, K, D), (B, K, D, D), as in `Grouping`
+    """
+
+    methods: tuple[str, ...]
+    counts: Array
+    means: Array
+    scatter: Array
+
+    def __getitem__(self, i: int) -> Grouping:
+        return Grouping(self.counts[i], self.means[i], self.scatter[i])
+
+    def shrunk(self) -> Groupings:
+        """Small groups (N_k < 2 (D + 1)) borrow from the pooled scatter, so that a start is not singular by chance."""
+        lacking = np.maximum(2.0 * (self.means.shape[2] + 1) - self.counts, 0.0)
+        if not lacking.any():
+            return self
+        pooled = self.scatter.sum(axis=1) / self.counts.sum(axis=1)[:, None, None]
+        grown = self.scatter + lacking[:, :, None, None] * pooled[:, None]
+        factor = np.where(lacking > 0, self.counts / (self.counts + lacking), 1.0)
+        return Groupings(self.methods, self.counts, self.means, grown * factor[:, :, None, None])
+
+    def starts(self, structure: Structure, floor: Array) -> Stack:
+        """The M-step of a structure for each partition."""
+        if not structure.own_moments:
+            mixtures = [self[i].mixture(structure, floor, method).mixture for i, method in enumerate(self.methods)]
+            return Stack.of(mixtures)
+        form, d = structure.form, self.means.shape[2]
+        total = self.counts.sum(axis=1)
+        spread = np.sqrt(np.maximum(np.einsum("bkii->bi", self.scatter), 0.0) / total[:, None])
+        spread = np.maximum(spread, floor)
+        scatter = self.scatter.sum(axis=1, keepdims=True) if structure.shared else self.scatter
+        mass = total[:, None] if structure.shared else self.counts
+        empty = ~(mass > np.finfo(float).tiny)
+        mass = np.where(empty, 1.0, mass)[:, :, None]
+        if form.ndim == 2:
+            moments = scatter / (spread[:, None, :, None] * spread[:, None, None, :] * mass[..., None])
+            origin = spread[:, None, :, None] * np.eye(d)
+        else:
+            moments, origin = np.einsum("bkii->bki", scatter) / mass, spread[:, None, :]
+            if form.ndim == 0:
+                moments, origin = moments.mean(axis=2), np.sqrt((spread**2).mean(axis=1, keepdims=True))
+            moments = moments / origin**2
+        moments[empty] = np.eye(d) if form.ndim == 2 else 1.0
+        stacked = moments.reshape(-1, *moments.shape[2:])
+        origin = np.broadcast_to(origin, moments.shape).reshape(stacked.shape)
+        factors = form.multiply(origin, stacked, floor)[0].reshape(moments.shape)
+        return Stack(self.counts / total[:, None], self.means, factors, structure)
 
 
 def from_responsibilities(source: Source, resp: Array, structure: str) -> Start:
@@ -129,11 +161,13 @@ class Partitions:
     """Partitions of a sample of rows into groups, by several methods in turn; seeded, so the same every time.
 
     No single scaling of the columns wins everywhere (`docs/explanation/starts.md`), so k-means runs on raw,
-    standardised and sphered columns; k-means++ seeds without Lloyd's iterations and random rows add variety.
+    standardised and sphered columns; k-means++ seeds (Arthur & Vassilvitskii 2007) without Lloyd's iterations, and
+    random rows, add variety.
 
     Parameters
     ----------
-    sample : rows in inner coordinates (m, D), and their weights
+    rows : a sample (m, D), and its weights
+    coordinates : inner coordinates of the rows; where not given they are in them already
     """
 
     METHODS = (
@@ -145,62 +179,78 @@ class Partitions:
         "random rows, standardised columns",
     )
     ONE_COLUMN = ("equal counts", "k-means", "k-means++", "random rows")
+    VIEWS = ("raw", "standardised", "sphered")
 
-    def __init__(self, rows: Array, weights: Array | None, n_threads: int = 1) -> None:
+    def __init__(
+        self, rows: npt.NDArray[Any], weights: Array | None, n_threads: int = 1, coordinates: Coordinates | None = None
+    ) -> None:
+        d = rows.shape[1]
         self.rows, self.weights, self.n_threads = rows, weights, n_threads
-        mass = np.ones(len(rows)) if weights is None else weights
-        centred = rows - (mass @ rows) / mass.sum()
-        covariance = (centred.T * mass) @ centred / mass.sum()
+        self.coordinates = coordinates or Coordinates(np.zeros(d), 1.0)
+        (count,), (mean,), (scatter,) = (moments[0] for moments in self._group(np.zeros((1, len(rows)), np.int32), 1))
+        covariance = scatter / count
         spread = np.sqrt(np.maximum(covariance.diagonal(), np.finfo(float).tiny))
-        self.views = {"raw": rows, "standardised": centred / spread}
-        correlation = covariance / np.outer(spread, spread)
+        scale = self.coordinates.scale
+        middle = self.coordinates.centre + mean * scale
+        self._centres = np.stack([self.coordinates.centre, middle, middle])
+        self._inverse_scales = np.stack([np.ones(d), 1 / spread, 1 / spread]) / scale
         try:
-            factor = np.linalg.cholesky(correlation)
-            self.views["sphered"] = np.ascontiguousarray(solve_lower(factor, (centred / spread).T).T)
+            sphere = np.linalg.cholesky(covariance / np.outer(spread, spread)) if d > 1 else None
         except np.linalg.LinAlgError:
-            self.views["sphered"] = self.views["standardised"]
-        self.methods = self.ONE_COLUMN if rows.shape[1] == 1 else self.METHODS
+            sphere = None
+        self._factors = [None, None, sphere]
+        self.methods = self.ONE_COLUMN if d == 1 else self.METHODS
 
-    def draw(self, n_components: int, n_starts: int, rng: np.random.Generator) -> list[tuple[str, Labels]]:
-        """`n_starts` partitions (fewer where they repeat, one for a single group), each with its method's name."""
+    def groupings(self, n_components: int, n_starts: int, rng: np.random.Generator) -> Groupings:
+        """Moments of `n_starts` partitions, of fewer where they repeat, of one for a single group."""
+        methods, labels = self.draw(n_components, n_starts, rng)
+        return Groupings(methods, *self._group(labels, n_components))
+
+    def draw(self, n_components: int, n_starts: int, rng: np.random.Generator) -> tuple[tuple[str, ...], Whole]:
+        """The methods and the labels (n_starts, m) of partitions, each different, groups by first appearance."""
         if n_components == 1:
-            return [("one group", np.zeros(len(self.views["raw"]), dtype=np.int64))]
-        found: list[tuple[str, Labels]] = []
-        seen: set[bytes] = set()
-        for i in range(n_starts):
-            method = self.methods[i % len(self.methods)]
-            labels = self.partition(method, n_components, rng)
-            key = _canonical(labels)
-            if key not in seen:
-                seen.add(key)
-                found.append((method, labels))
-        return found
+            return ("one group",), np.zeros((1, len(self.rows)), np.int32)
+        methods = [self.methods[i % len(self.methods)] for i in range(n_starts)]
+        labels = self._by_centers(methods, n_components, rng)
+        found: dict[bytes, int] = {}
+        for i, method in enumerate(methods):
+            if method == "equal counts":
+                labels[i] = self._equal_counts(n_components) if i == 0 else labels[0]
+            found.setdefault(labels[i].tobytes(), i)
+        kept = list(found.values())
+        return tuple(methods[i] for i in kept), labels if len(kept) == len(labels) else labels[kept]
 
-    def partition(self, method: str, n_components: int, rng: np.random.Generator) -> Labels:
-        """Labels (m,) by one method."""
-        view = self.views[next((v for v in self.views if v in method), "standardised")]
-        if method == "equal counts":
-            ranks = np.argsort(np.argsort(view[:, 0], kind="stable"), kind="stable")
-            labels: Labels = ranks * n_components // len(view)
-            return labels
-        if method.startswith("random"):
-            centers = view[rng.choice(len(view), size=n_components, replace=False)]
-            return nearest(view, self.weights, centers, self.n_threads)[0]
+    def _by_centers(self, methods: Sequence[str], n_components: int, rng: np.random.Generator) -> Whole:
+        """Labels by the nearest of centers: seeds, or what Lloyd's iterations make of them."""
         few = max(SEEDING_ROWS, SEEDING_ROWS_PER_GROUP * n_components)
-        rows = np.sort(rng.choice(len(view), size=few, replace=False)) if few < len(view) else slice(None)
-        some, weights = view[rows], None if self.weights is None else self.weights[rows]
-        centers = seed_plus_plus(some, weights, n_components, rng)
-        if not method.startswith("k-means++"):
-            centers = k_means(some, weights, centers, self.n_threads)
-        return nearest(view, self.weights, centers, self.n_threads)[0]
+        some = np.sort(rng.choice(len(self.rows), size=few, replace=False)) if few < len(self.rows) else None
+        views = [next((v for v, name in enumerate(self.VIEWS) if name in method), 1) for method in methods]
+        plain = [method.startswith("k-means") and not method.startswith("k-means++") for method in methods]
+        return _core.partition(
+            self.rows,
+            self.weights,
+            self._centres,
+            self._inverse_scales,
+            self._factors,
+            some,
+            np.array(views),
+            np.where(plain, LLOYD_ITERATIONS, 0),
+            np.array([int(method.startswith("k-means")) for method in methods]),
+            rng.random((len(methods), n_components)),
+            self.n_threads,
+        )
 
+    def _equal_counts(self, n_components: int) -> Whole:
+        """Labels (m,) of groups of equal counts along the first column, numbered by first appearance."""
+        ranks = np.argsort(np.argsort(self.rows[:, 0], kind="stable"), kind="stable")
+        labels = ranks * n_components // len(ranks)
+        firsts = np.unique(labels, return_index=True)[1]
+        return np.argsort(np.argsort(firsts))[labels].astype(np.int32)
 
-def _canonical(labels: Labels) -> bytes:
-    """A key that is the same for the same partition under other numbers."""
-    _, first = np.unique(labels, return_index=True)
-    order = np.argsort(np.argsort(first))
-    values = np.unique(labels, return_inverse=True)[1]
-    return bytes(order[values].astype(np.int32).tobytes())
+    def _group(self, labels: Whole, n_components: int) -> tuple[Array, Array, Array]:
+        centre = self.coordinates.centre
+        inverse_scale = np.full(len(centre), 1 / self.coordinates.scale)
+        return _core.group(self.rows, self.weights, centre, inverse_scale, labels, n_components, self.n_threads)
 
 
 def user_start(start: Any, source: Source, structure: Structure, n_components: int | None) -> Start:
