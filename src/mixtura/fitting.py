@@ -162,7 +162,8 @@ def fit(
     names : of the components, optional
     tol : nats per row: EM stops where Aitken's estimate of the remaining gain lies below it three times running.
         None is 1e-10 up to 10,000 rows, rising with their square to 1e-6 for a million and more: few rows give ICL,
-        which is not flat at the optimum, its digits; one nat in a million rows is far below sampling error.
+        which is not flat at the optimum, its digits; one nat in a million rows is far below sampling error. Where rows
+        and parameters are many, a hundredth of a nat per free parameter is enough (from 110,000 rows on).
     max_iter : EM iterations at most
     seed : of every random choice; equal seeds give equal bits
     on_degenerate : "warn" or "raise" where no candidate is sound
@@ -202,6 +203,7 @@ def fit(
         default_tol(source.total_weight) if tol is None else as_positive(tol, "tol"),
         as_count(max_iter, "max_iter"),
         as_count(seed, "seed", 0),
+        default_tol_per_parameter(source.total_weight) if tol is None else 0.0,
     )
     sweep = Sweep(source, n_threads, engine)
     structures = resolve_structures(structure, source.n_features)
@@ -276,6 +278,14 @@ def component_order(mixture: Mixture[Any]) -> list[int]:
 def default_tol(total_weight: float) -> float:
     """Nats per row: 1e-10 up to 10,000 rows, 1e-6 from a million on, with the square of the rows between."""
     return 1e-10 * min(max(total_weight / 1e4, 1.0), 100.0) ** 2
+
+
+def default_tol_per_parameter(total_weight: float) -> float:
+    """Nats per free parameter: 0 up to 10,000 rows, 0.01 from 110,000 on, with the square of the rows between.
+
+    Fitting a parameter to noise alone gains half a nat, so an optimum is not worth a hundredth of that.
+    """
+    return 0.01 * min(max((total_weight - 1e4) / 1e5, 0.0), 1.0) ** 2
 
 
 def _given(

@@ -179,23 +179,43 @@ def fit_many(
             f"n_components is {k} but each problem has {batch.X.shape[1]} rows; expected at least one each."
         )
     threads = thread_count(n_threads)
-    best = _climb(batch, _equal_counts(batch, k, constraint), constraint, tol, max_iter, threads)
+    groups = _equal_counts(batch, k)
+    best = _climb(batch, groups.ends(constraint), constraint, tol, max_iter, threads)
     if k > 1:
         round_ = resolve_structure("EII", d)
-        first = _climb(batch, _equal_counts(batch, k, round_), round_, tol, ROUND_ITERATIONS, threads)
+        first = _climb(batch, groups.ends(round_), round_, tol, ROUND_ITERATIONS, threads)
         best = best.better(_climb(batch, _widened(first, constraint, d), constraint, tol, max_iter, threads))
     return _results(batch, best, constraint)
 
 
-def _equal_counts(batch: _Batch, k: int, constraint: Structure) -> _Ends:
-    """The M-step of groups of equal counts along the first principal axis."""
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """Moments of one partition a problem, in centred coordinates; `pooled` is the scatter of all its rows."""
+
+    weights: Array
+    means: Array
+    covariances: Array
+    pooled: Array
+
+    def ends(self, constraint: Structure) -> _Ends:
+        """The M-step of a structure."""
+        covariances = self.covariances
+        if constraint.shared:
+            covariances = (self.weights[:, :, None, None] * covariances).sum(axis=1)
+        blank = np.zeros(len(self.weights))
+        factors = _factors(covariances, self.pooled, constraint)
+        return _Ends(np.log(self.weights), self.means, factors, blank, blank, blank)
+
+
+def _equal_counts(batch: _Batch, k: int) -> _Groups:
+    """Groups of equal counts along the first principal axis."""
     inner, mass = batch.X - batch.centre[:, None, :], batch.mass
     n, d = inner.shape[1:]
     total = mass.sum(axis=1)[:, None]
     off = inner - ((mass[:, None] @ inner)[:, 0] / total)[:, None, :]
     pooled = np.swapaxes(off * mass[:, :, None], 1, 2) @ off / total[:, :, None]
-    axis = np.linalg.eigh(pooled)[1][:, :, -1]
-    order = np.argsort((off @ axis[:, :, None])[:, :, 0], axis=1, kind="stable")
+    along = off[:, :, 0] if d == 1 else (off @ np.linalg.eigh(pooled)[1][:, :, -1:])[:, :, 0]
+    order = np.argsort(along, axis=1, kind="stable")
     edges = np.arange(k + 1) * n // k
     counts, means, scatter = np.empty((len(inner), k)), np.empty((len(inner), k, d)), np.empty((len(inner), k, d, d))
     for j in range(k):
@@ -207,11 +227,7 @@ def _equal_counts(batch: _Batch, k: int, constraint: Structure) -> _Ends:
         scatter[:, j] = np.swapaxes(spread, 1, 2) @ spread
     lacking = np.maximum(2.0 * (d + 1) - counts, 0.0)[:, :, None, None]
     covariances = (scatter + lacking * pooled[:, None]) / (counts[:, :, None, None] + lacking)
-    weights = counts / counts.sum(axis=1, keepdims=True)
-    if constraint.shared:
-        covariances = (weights[:, :, None, None] * covariances).sum(axis=1)
-    blank = np.zeros(len(inner))
-    return _Ends(np.log(weights), means, _factors(covariances, pooled, constraint), blank, blank, blank)
+    return _Groups(counts / counts.sum(axis=1, keepdims=True), means, covariances, pooled)
 
 
 def _factors(covariances: Array, pooled: Array, constraint: Structure) -> Array:

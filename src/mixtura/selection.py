@@ -28,7 +28,7 @@ CRITERIA = ("bic", "icl", "aic")
 AGREEMENT = 1e-3
 """Starts whose log-likelihoods differ by less (total nats) agree on an optimum."""
 
-SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER = 5000, 50
+SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER = 5000, 20
 """Starts are tried on this many rows at least, and this many times n_components · n_features."""
 
 ATTEMPTS = 2
@@ -129,6 +129,8 @@ class Options:
     tol: float
     max_iter: int
     seed: int
+    tol_per_parameter: float = 0.0
+    """Nats, total, per free parameter: a candidate stops there where that is more than `tol`."""
 
 
 class Search:
@@ -149,33 +151,18 @@ class Search:
     def candidate(self, structure: str, n_components: int) -> Candidate:
         """The best optimum that the starts of one candidate lead to."""
         sample, methods, starts = self._starts(structure, n_components)
-        tol, n_rows = self.options.tol, sample.source.n_samples
+        n_rows, total_weight = sample.source.n_samples, self.sweep.source.total_weight
+        tol = max(self.options.tol, self.options.tol_per_parameter * starts[0].n_parameters / total_weight)
         whole = sample is self.sweep
         rules = Rules(tol if whole else level_tolerance(starts[0], n_rows, tol), self.options.max_iter)
         outcome = compete(sample, starts, rules)
         ends = outcome.ends
-        best = self._quickest(outcome)
+        best = _quickest(outcome, 10 * tol * total_weight)
         report = _start_report(outcome, methods[best], n_rows)
         climb, start = ends.climb(best), Start(starts[best], methods[best])
         if not whole:
-            climb = self._on_all_rows(sample, ends, [best, *(i for i in ends.best_first() if i != best)])
-        total_weight = self.sweep.source.total_weight
+            climb = self._on_all_rows(sample, ends, [best, *(i for i in ends.best_first() if i != best)], tol)
         return Candidate(structure, n_components, climb, start, report, total_weight, short_trouble(climb))
-
-    def _quickest(self, outcome: Outcome) -> int:
-        """Of the starts that reached the best optimum as nearly as tol tells, the one of fewest iterations."""
-        ends = outcome.ends
-        order = ends.best_first(outcome.finished)
-        top = order[0]
-        slack = 10 * self.options.tol * self.sweep.source.total_weight
-        equal = [
-            i
-            for i in order
-            if ends.troubled[i] == ends.troubled[top]
-            and ends.converged[i] == ends.converged[top]
-            and ends.log_likelihood[top] - ends.log_likelihood[i] <= slack
-        ]
-        return min(equal, key=lambda i: (ends.n_iter[i], i), default=top)
 
     def _starts(self, structure: str, n_components: int) -> tuple[Sweep, tuple[str, ...], Stack]:
         """The rows that starts are tried on, methods, and starts; all structures share the groups they start from."""
@@ -199,9 +186,9 @@ class Search:
             self._samples[size] = sweep, _partitions(sample, sweep.n_threads)
         return self._samples[size]
 
-    def _on_all_rows(self, sample: Sweep, ends: Ends, order: list[int]) -> Climb:
+    def _on_all_rows(self, sample: Sweep, ends: Ends, order: list[int], tol: float) -> Climb:
         """The best end of the sample climbed on all rows; the next best where it fails there."""
-        rules = Rules(self.options.tol, self.options.max_iter)
+        rules = Rules(tol, self.options.max_iter)
         found: list[Climb] = []
         for i in order[:ATTEMPTS]:
             found.append(climb_levels(sample, ends.climb(i).mixture, self.sweep, rules, self.options.seed))
@@ -219,6 +206,21 @@ def _partitions(sample: Source, n_threads: int) -> Partitions:
         None if chunks[0].weights is None else np.concatenate([c.weights for c in chunks if c.weights is not None])
     )
     return Partitions(np.concatenate([c.rows for c in chunks]), weights, n_threads, sample.coordinates)
+
+
+def _quickest(outcome: Outcome, slack: float) -> int:
+    """Of the starts that reached the best optimum within `slack` nats, the one of fewest iterations."""
+    ends = outcome.ends
+    order = ends.best_first(outcome.finished)
+    top = order[0]
+    equal = [
+        i
+        for i in order
+        if ends.troubled[i] == ends.troubled[top]
+        and ends.converged[i] == ends.converged[top]
+        and ends.log_likelihood[top] - ends.log_likelihood[i] <= slack
+    ]
+    return min(equal, key=lambda i: (ends.n_iter[i], i), default=top)
 
 
 def _start_report(outcome: Outcome, method: str, n_rows: int) -> StartReport:

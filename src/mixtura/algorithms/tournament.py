@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +20,9 @@ CHEAP = 2e10
 
 USUAL_ITERATIONS = 100
 
-LONG_RUN, SHORT_RUN = 60, 5
-"""EM iterations before the field is cut, where they are cheap and where they are not."""
-
-MANY_FINALISTS, FINALISTS = 6, 3
-"""Distinct starts that are climbed to the end after a long and a short run."""
+LONG_RUN = ((60, 6),)
+SHORT_RUNS = ((1, 8), (4, 3))
+"""EM iterations, and how many distinct starts go on after them: where they are cheap, and where they are not."""
 
 NEAR_GAIN = 0.1
 """Nats, total: a start rests where Aitken's estimate of its remaining gain lies below, until the field is cut."""
@@ -52,18 +51,26 @@ class Outcome:
 def compete(sweep: Sweep, starts: Stack, rules: Rules) -> Outcome:
     """Climb from the starts; climbs are given up where a component collapses."""
     cheap = _cost(sweep, starts) * len(starts) <= CHEAP
-    run, most = (LONG_RUN, MANY_FINALISTS) if cheap else (SHORT_RUN, FINALISTS)
-    everyone = list(range(len(starts)))
-    if len(starts) <= most or run >= rules.max_iter:
-        return Outcome(_climbs(sweep, starts, rules)[0], everyone, everyone)
+    rounds = LONG_RUN if cheap else SHORT_RUNS
+    alive = leader = list(range(len(starts)))
+    if len(starts) <= rounds[-1][1] or sum(run for run, _ in rounds) >= rules.max_iter:
+        return Outcome(_climbs(sweep, starts, rules)[0], alive, leader)
     near = max(rules.tol, NEAR_GAIN / sweep.source.total_weight)
-    ends, reached = _climbs(sweep, starts, Rules(near, run))
-    leader = _leaders(ends, most)
-    final = sorted(set(leader) - {-1})
-    going_on = [i for i in final if not ends.troubled[i]]
-    if going_on:
-        ends = ends.carried_on(going_on, _climbs(sweep, reached.take(going_on), rules)[0])
-    return Outcome(ends, final, leader)
+    ends, here = None, starts
+    for run, most in rounds:
+        further, here = _climbs(sweep, here, Rules(near, run))
+        ends = further if ends is None else ends.carried_on(alive, further)
+        ahead = _leaders(ends, alive, most)
+        leader = [ahead.get(i, -1) for i in leader]
+        kept = sorted({i for i in leader if i >= 0})
+        here = here.take([alive.index(i) for i in kept])
+        alive = kept
+    assert ends is not None
+    sound = [i for i in alive if not ends.troubled[i]]
+    if sound:
+        further = _climbs(sweep, here.take([alive.index(i) for i in sound]), rules)[0]
+        ends = ends.carried_on(sound, further)
+    return Outcome(ends, alive, leader)
 
 
 def _climbs(sweep: Sweep, starts: Stack, rules: Rules) -> tuple[Ends, Stack]:
@@ -74,11 +81,11 @@ def _climbs(sweep: Sweep, starts: Stack, rules: Rules) -> tuple[Ends, Stack]:
     return Ends.of(climbs), Stack.of([climb.mixture for climb in climbs])
 
 
-def _leaders(ends: Ends, most: int) -> list[int]:
-    """For each start the best one that is on the way to the same optimum, among the `most` best; −1 for the others."""
-    leader, final = [-1] * len(ends), list[int]()
+def _leaders(ends: Ends, alive: Sequence[int], most: int) -> dict[int, int]:
+    """For each start the best one on the way to the same optimum, among the `most` best ones; some have none."""
+    leader, final = dict[int, int](), list[int]()
     weights = np.sort(ends.weights, axis=1)
-    for i in ends.best_first():
+    for i in ends.best_first(alive):
         for j in final:
             near = abs(ends.log_likelihood[i] - ends.log_likelihood[j]) <= NEAR_GAIN
             if near and ends.troubled[i] == ends.troubled[j] and np.abs(weights[i] - weights[j]).max() <= SAME_WEIGHTS:

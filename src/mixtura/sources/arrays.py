@@ -104,7 +104,8 @@ class ArraySource(Source):
     def sample(self, n: int, rng: np.random.Generator) -> Source:
         if n >= self.n_samples:
             return self
-        rows = np.sort(rng.choice(self.n_samples, size=n, replace=False))
+        edges = np.arange(n + 1) * self.n_samples // n
+        rows = edges[:-1] + (rng.random(n) * np.diff(edges)).astype(np.intp)
         weights = None if self.sample_weight is None else self.sample_weight[rows]
         return ArraySource(np.ascontiguousarray(self.X[rows]), weights, self.columns)
 

@@ -116,7 +116,10 @@ class Source(ABC):
 
     @abstractmethod
     def sample(self, n: int, rng: np.random.Generator) -> Source:
-        """`n` rows drawn without replacement, in the order of the source; itself where it has no more."""
+        """`n` rows drawn without replacement, in the order of the source; itself where it has no more.
+
+        An array gives one row of each of `n` equal stretches: a draw that costs nothing by the rows left out.
+        """
 
     def column_name(self, j: int) -> str:
         """The name of a column, or its number in words."""
