@@ -210,9 +210,9 @@ nb::object partition(nb::handle X, nb::handle sample_weight, nb::handle centres,
     const RowsArgument argument(X, sample_weight);
     const std::int64_t V = std::int64_t(factors.size()), n = argument.rows.n_samples, D = argument.rows.n_features;
     const View draws(uniforms, "uniforms");
-    draws.expect_float64().expect({-1, -1});
-    const std::int64_t B = draws.shape()[0], K = draws.shape()[1];
-    if (n == 0 || K == 0 || V == 0) throw nb::value_error("partition needs at least one row, one component and one view.");
+    draws.expect_float64().expect({-1, -1, -1});
+    const std::int64_t B = draws.shape()[0], K = draws.shape()[1], trials = draws.shape()[2];
+    if (n == 0 || K == 0 || V == 0 || trials == 0) throw nb::value_error("partition needs at least one row, one component and one view.");
     const std::vector<double> u = draws.copy(), c = copy_float64(centres, "centres", {V, D}),
                               s = copy_float64(inverse_scales, "inverse_scales", {V, D});
     std::vector<std::vector<double>> triangles;
@@ -222,14 +222,14 @@ nb::object partition(nb::handle X, nb::handle sample_weight, nb::handle centres,
     for (std::size_t v = 0; v < triangles.size(); ++v)
         if (!triangles[v].empty()) triangle[v] = triangles[v].data();
     const std::vector<std::int64_t> which = copy_whole(views, "views", B, V), rounds = copy_whole(lloyd, "lloyd", B, 1 << 30),
-                                    apart = copy_whole(spread, "spread", B, 2);
+                                    apart = copy_whole(spread, "spread", B, trials + 1);
     std::vector<std::int64_t> chosen;
     if (!some.is_none()) chosen = copy_whole(some, "some", -1, n);
     if (!some.is_none() && chosen.empty()) throw nb::value_error("some is empty; expected at least one row.");
     NewArray<std::int32_t> labels({B, n});
     const PartitionRequest request{argument.rows, V, B, K, c.data(), s.data(), triangle.data(),
                                    chosen.empty() ? nullptr : chosen.data(), std::int64_t(chosen.size()), which.data(),
-                                   rounds.data(), apart.data(), u.data(), labels.data};
+                                   rounds.data(), apart.data(), trials, u.data(), labels.data};
     const std::unique_ptr<Task> task(engine_in_force().partition(request));
     run_released(*task, n_threads);
     return labels.array;

@@ -184,8 +184,9 @@ def partition(
 
     Start b looks at the rows through view v = views[b]: L^-1 (x - centres[v]) * inverse_scales[v], L = factors[v] lower
     triangular or None for the identity; centres and inverse_scales (V, D). Its K centers are rows drawn with the
-    numbers uniforms[b] in [0, 1), in proportion to their weight times, where spread[b] is 1, the squared distance from
-    those drawn before (k-means++); where it is 0 no row is drawn twice. lloyd[b] iterations follow at most. Seeds and
+    numbers uniforms (B, K, T) in [0, 1), in proportion to their weight times the squared distance from those drawn
+    before (k-means++): of spread[b] <= T draws the one that leaves the least. Where spread[b] is 0 the weight alone
+    counts, and no row is drawn twice. lloyd[b] iterations follow at most. Seeds and
     iterations see the rows `some` alone, where given; all rows then go to the nearest center, the first on ties.
     Groups are numbered in the order in which they first appear: equal partitions have equal labels.
     """

@@ -24,12 +24,15 @@ def numpy_partition(u, w, K, uniforms, spread, lloyd):
     distance, chosen = np.ones(len(u)), []
     for k in range(K):
         mass = w * distance
-        chosen.append(draw(mass if mass.sum() > 0 else w, uniforms[k]))
-        if spread:
-            here = squared(u, u[chosen[-1:]])[:, 0]
-            distance = here if k == 0 else np.minimum(distance, here)
-        else:
-            distance[chosen[-1]] = 0
+        rows = [draw(mass if mass.sum() > 0 else w, uniforms[k, t]) for t in range(max(spread if k else 1, 1))]
+        if not spread:
+            distance[rows[0]] = 0
+            chosen.append(rows[0])
+            continue
+        left = [np.minimum(distance if k else np.inf, squared(u, u[[row]])[:, 0]) for row in rows]
+        best = int(np.argmin([w @ d for d in left]))
+        distance = left[best]
+        chosen.append(rows[best])
     centers, before = u[chosen], np.inf
     for _ in range(lloyd):
         labels = squared(u, centers).argmin(axis=1)
@@ -72,10 +75,10 @@ def looked_at(X, centre, scale, factor):
 def test_partition_equals_numpy(engine, n, D, K, weighted, dtype):
     X, w = blobs(n, D, K)
     X = X.astype(dtype)
-    weight = w if weighted and n > 1 else None
+    weight = w if weighted and n > 5 else None
     centres, scales, factors = views(X, 3)
-    which, lloyd, spread = np.array([0, 1, 2, 0, 1]), np.array([LLOYD, LLOYD, 0, 0, 3]), np.array([1, 0, 1, 0, 1])
-    uniforms = np.random.default_rng(4).random((5, K))
+    which, lloyd, spread = np.array([0, 1, 2, 0, 1]), np.array([LLOYD, LLOYD, 0, 0, 3]), np.array([3, 0, 1, 0, 2])
+    uniforms = np.random.default_rng(4).random((5, K, 3))
     call = (weight, centres, scales, factors, None, which, lloyd, spread, uniforms)
     labels = _core.partition(X, *call, 2)
     assert labels.dtype == np.int32
@@ -94,7 +97,7 @@ def test_some_rows_seed_and_all_rows_are_labelled(engine):
     some = np.sort(np.random.default_rng(0).choice(3000, size=500, replace=False))
     centres, scales, factors = views(X, 2)
     which, lloyd, spread = np.array([0, 1]), np.array([LLOYD, LLOYD]), np.array([1, 1])
-    uniforms = np.random.default_rng(4).random((2, 4))
+    uniforms = np.random.default_rng(4).random((2, 4, 1))
     all_labels = _core.partition(X, w, centres, scales, factors, some, which, lloyd, spread, uniforms, 2)
     alone = _core.partition(X[some], w[some], centres, scales, factors, None, which, lloyd, spread, uniforms, 2)
     for b in range(2):
@@ -114,7 +117,7 @@ def test_equal_rows_can_be_partitioned(engine):
         one,
         one + 5,
         one + 1,
-        np.zeros((1, 3)),
+        np.zeros((1, 3, 1)),
         1,
     )
     assert labels.tolist() == [[0] * 5]
@@ -160,7 +163,7 @@ def test_arguments_are_checked():
         "views": one,
         "lloyd": one,
         "spread": one,
-        "uniforms": np.zeros((1, 2)),
+        "uniforms": np.zeros((1, 2, 1)),
         "n_threads": 1,
     }
     assert _core.partition(**good).shape == (1, 4)

@@ -102,33 +102,57 @@ public:
         Arena arena(memory);
         const typename Clusters<T>::Workspace space(clusters, slabs_for<T>(block_rows<T>(D_)), arena);
         const ViewedRows<T>& rows = views_[q_.views[b]];
-        seed(rows, q_.uniforms + b * K_, q_.spread[b] != 0, space, clusters);
+        seed(rows, q_.uniforms + b * K_ * q_.n_trials, q_.spread[b], space, clusters);
         if (q_.lloyd[b] > 0) iterate(rows, q_.lloyd[b], space, clusters);
         label_all(b, space, clusters);
     }
 
 private:
-    // Rows drawn in proportion to weight times squared distance from those drawn, or to weight alone.
-    void seed(const ViewedRows<T>& rows, const double* uniforms, bool spread,
+    // Rows drawn in proportion to weight times squared distance from those drawn, of several draws the one that leaves
+    // the least; or, without trials, in proportion to weight alone.
+    void seed(const ViewedRows<T>& rows, const double* uniforms, std::int64_t trials,
               const typename Clusters<T>::Workspace& space, Clusters<T>& clusters) const {
-        Buffer<double> distance(n_);
+        Buffer<double> distance(n_), tried(n_), best(n_);
         for (std::int64_t i = 0; i < n_; ++i) distance[i] = 1;
-        const T one = 1;
-        for (std::int64_t k = 0; k < K_; ++k) {
-            const std::int64_t row = draw(distance.get(), uniforms[k]);
-            for (std::int64_t j = 0; j < D_; ++j) clusters.center(k)[j] = rows.at(row, j);
-            if (!spread) {
+        for (std::int64_t k = 0; k < K_; ++k, uniforms += q_.n_trials) {
+            if (trials == 0) {
+                const std::int64_t row = draw(distance.get(), uniforms[0]);
+                take(rows, row, clusters.center(k));
                 distance[row] = 0;
                 continue;
             }
-            rows.blocks(w_.get(), [&](const Block<T>& block, std::int64_t begin) {
-                squared_distances<T>(block, clusters.center(k), 1, D_, &one, space.distances);
-                for (std::int64_t i = 0; i < block.rows; ++i) {
-                    const double here = double(space.distances[i]);
-                    if (k == 0 || here < distance[begin + i]) distance[begin + i] = here;
-                }
-            });
+            double least = std::numeric_limits<double>::infinity();
+            std::int64_t chosen = 0;
+            for (std::int64_t t = 0; t < (k == 0 ? 1 : trials); ++t) {
+                const std::int64_t row = draw(distance.get(), uniforms[t]);
+                take(rows, row, clusters.center(k));
+                const double left = approach(rows, clusters.center(k), k == 0, distance.get(), tried.get(), space);
+                if (t > 0 && !(left < least)) continue;
+                least = left;
+                chosen = row;
+                std::memcpy(best.get(), tried.get(), n_ * sizeof(double));
+            }
+            take(rows, chosen, clusters.center(k));
+            std::memcpy(distance.get(), best.get(), n_ * sizeof(double));
         }
+    }
+    void take(const ViewedRows<T>& rows, std::int64_t row, T* center) const {
+        for (std::int64_t j = 0; j < D_; ++j) center[j] = rows.at(row, j);
+    }
+    // out = min(distance, |u - center|^2), or the latter where it is the first; returns the weighted sum.
+    double approach(const ViewedRows<T>& rows, const T* center, bool first, const double* distance, double* out,
+                    const typename Clusters<T>::Workspace& space) const {
+        const T one = 1;
+        double total = 0;
+        rows.blocks(w_.get(), [&](const Block<T>& block, std::int64_t begin) {
+            squared_distances<T>(block, center, 1, D_, &one, space.distances);
+            for (std::int64_t i = 0; i < block.rows; ++i) {
+                const double here = double(space.distances[i]);
+                out[begin + i] = first || here < distance[begin + i] ? here : distance[begin + i];
+                total += double(block.w[i]) * out[begin + i];
+            }
+        });
+        return total;
     }
     std::int64_t draw(const double* distance, double uniform) const {
         double total = 0;

@@ -118,8 +118,9 @@ struct PartitionRequest {
     const double* const* factors;            // n_views, each (D, D) lower triangular or null
     const std::int64_t* some;                // (n_some,) rows that seeds and iterations see, or null for all
     std::int64_t n_some;
-    const std::int64_t *views, *lloyd, *spread;  // (n_starts,): view, iterations, whether seeds are drawn by distance
-    const double* uniforms;                      // (n_starts, K)
+    const std::int64_t *views, *lloyd, *spread;  // (n_starts,): view, iterations, draws by distance a seed (0: by weight)
+    std::int64_t n_trials;                       // the most draws a seed
+    const double* uniforms;                      // (n_starts, K, n_trials)
     std::int32_t* labels;                        // (n_starts, n)
 };
 

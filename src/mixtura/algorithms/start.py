@@ -22,6 +22,9 @@ from mixtura.validation import Array, as_responsibilities, frozen
 
 Whole = npt.NDArray[np.int32]
 
+MANY_GROUPS = 8
+"""From here on k-means takes each seed as the best of a few draws: one draw alone too often misses a group."""
+
 LLOYD_ITERATIONS = 20
 """Enough for a start: EM does the rest."""
 
@@ -226,6 +229,7 @@ class Partitions:
         some = np.sort(rng.choice(len(self.rows), size=few, replace=False)) if few < len(self.rows) else None
         views = [next((v for v, name in enumerate(self.VIEWS) if name in method), 1) for method in methods]
         plain = [method.startswith("k-means") and not method.startswith("k-means++") for method in methods]
+        trials = 2 + int(np.log(n_components)) if n_components >= MANY_GROUPS else 1
         return _core.partition(
             self.rows,
             self.weights,
@@ -235,8 +239,10 @@ class Partitions:
             some,
             np.array(views),
             np.where(plain, LLOYD_ITERATIONS, 0),
-            np.array([int(method.startswith("k-means")) for method in methods]),
-            rng.random((len(methods), n_components)),
+            np.array(
+                [trials if lloyd else int(m.startswith("k-means")) for m, lloyd in zip(methods, plain, strict=True)]
+            ),
+            rng.random((len(methods), n_components, trials)),
             self.n_threads,
         )
 
