@@ -221,6 +221,6 @@ def test_an_interrupt_before_anything_is_done_goes_through(faithful, monkeypatch
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mixtura.selection.Search.candidate", interrupt)
+    monkeypatch.setattr("mixtura.search.Search.candidate", interrupt)
     with pytest.raises(KeyboardInterrupt):
         mx.fit(faithful, n_components=2)

@@ -11,7 +11,7 @@ import pytest
 import mixtura as mx
 from mixtura.algorithms.acceleration import accelerated_em
 from mixtura.algorithms.climb import Rules, climb_all, plain_em
-from mixtura.selection import Options, Search
+from mixtura.search import Options, Search
 from mixtura.sources import as_source
 from mixtura.sweep import Sweep
 

@@ -19,17 +19,14 @@ from mixtura.certainty import Certainty, certainty_of
 from mixtura.errors import CollapseError, ConvergenceWarning, DataError, DegenerateWarning, ParameterError
 from mixtura.families.covariance import resolve_structure, resolve_structures
 from mixtura.mixture import Mixture
+from mixtura.search import Options, Progress, Search, search
 from mixtura.selection import (
     Candidate,
-    Options,
-    Progress,
-    Search,
     StartReport,
     best_of,
     candidate_table,
     check_criterion,
     ranking,
-    search,
 )
 from mixtura.sources import Source, as_source
 from mixtura.sweep import Sweep
@@ -54,7 +51,7 @@ class Fit:
     warnings : what to be careful about, in words
     table : one row a candidate, in the order of the search
     starts : how many starts were tried and how many agreed on the optimum
-    criterion : that decided, "bic", "icl" or "aic": smaller is better
+    criterion : that decided, such as "bic": smaller is better
     certainty : sizes of the groups and how sure the assignment is
     n_samples, total_weight : rows, and the sum of their weights
     """
@@ -130,7 +127,8 @@ def fit(
     *,
     criterion: str = "bic",
     start: Any = None,
-    n_starts: int = 24,
+    n_starts: int = 12,
+    improve: bool = True,
     sample_weight: Any = None,
     columns: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
@@ -153,10 +151,12 @@ def fit(
     X : (n_samples, n_features) array, data frame, or path of a CSV or Parquet file
     n_components : a number or several; 1 to 9 where not given (at most the number of rows)
     structure : "all", a name, several, or a text like "VVV,EEE" (see `Gaussian`)
-    criterion : "bic" (default), "icl" or "aic": smaller is better
+    criterion : "bic" (default), "icl", "aic", "aicc" or "caic": smaller is better
     start : optional. A mixture, labels (n_samples,) from 0, or responsibilities (n_samples, n_components), instead of
         mixtura's own starts; components then keep its order. Needs one n_components and one structure.
-    n_starts : starts tried for each candidate; equal partitions are tried once
+    n_starts : partitions of the rows that each candidate starts from; equal ones are tried once. In a search it also
+        starts from what simpler candidates found.
+    improve : whether the best optimum is then left by splitting one group and merging two, for as long as that helps
     sample_weight : (n_samples,), optional; weight 2 counts a row twice, also in the criteria
     columns : names, optional: which columns of a file or data frame to use, or what those of an array are called
     names : of the components, optional
@@ -204,6 +204,7 @@ def fit(
         as_count(max_iter, "max_iter"),
         as_count(seed, "seed", 0),
         default_tol_per_parameter(source.total_weight) if tol is None else 0.0,
+        bool(improve),
     )
     sweep = Sweep(source, n_threads, engine)
     structures = resolve_structures(structure, source.n_features)

@@ -88,7 +88,7 @@ def test_warnings_are_plain_lines_said_once(run):
 
 
 def test_an_interrupted_search_keeps_what_is_done(run, monkeypatch, tmp_path):
-    from mixtura.selection import Search
+    from mixtura.search import Search
 
     whole, asked = Search.candidate, []
 

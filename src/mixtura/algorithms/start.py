@@ -105,8 +105,29 @@ class Groupings:
     means: Array
     scatter: Array
 
+    def __add__(self, other: Groupings) -> Groupings:
+        """These, then others."""
+        return Groupings(
+            self.methods + other.methods,
+            np.concatenate([self.counts, other.counts]),
+            np.concatenate([self.means, other.means]),
+            np.concatenate([self.scatter, other.scatter]),
+        )
+
     def __getitem__(self, i: int) -> Grouping:
         return Grouping(self.counts[i], self.means[i], self.scatter[i])
+
+    @classmethod
+    def of(cls, grouping: Grouping, method: str) -> Groupings:
+        """One alone."""
+        return cls((method,), grouping.counts[None], grouping.means[None], grouping.scatter[None])
+
+    def elsewhere(self, old: Source, new: Source) -> Groupings:
+        """The same groups in the inner coordinates of another source, with counts that add up to its rows."""
+        here, there = old.coordinates, new.coordinates
+        scale, share = here.scale / there.scale, new.total_weight / old.total_weight
+        means = (here.centre - there.centre) / there.scale + self.means * scale
+        return Groupings(self.methods, self.counts * share, means, self.scatter * (scale**2 * share))
 
     def shrunk(self) -> Groupings:
         """Small groups (N_k < 2 (D + 1)) borrow from the pooled scatter, so that a start is not singular by chance."""
@@ -208,6 +229,14 @@ class Partitions:
         """Moments of `n_starts` partitions, of fewer where they repeat, of one for a single group."""
         methods, labels = self.draw(n_components, n_starts, rng)
         return Groupings(methods, *self._group(labels, n_components))
+
+    def group(self, labels: npt.NDArray[Any], n_components: int) -> Groupings:
+        """Moments of partitions that are there already, (B, m) labels from 0."""
+        return Groupings(("given labels",) * len(labels), *self._group(labels.astype(np.int32), n_components))
+
+    def inner_rows(self) -> Array:
+        """(m, D): the rows in inner coordinates."""
+        return self.coordinates.rows_inward(self.rows)
 
     def draw(self, n_components: int, n_starts: int, rng: np.random.Generator) -> tuple[tuple[str, ...], Whole]:
         """The methods and the labels (n_starts, m) of partitions, each different, groups by first appearance."""

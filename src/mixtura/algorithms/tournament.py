@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mixtura.algorithms.acceleration import accelerated_em
-from mixtura.algorithms.climb import Rules, climb_all
+from mixtura.algorithms.climb import Climb, Rules, climb_all
 from mixtura.algorithms.compiled import climb_compiled
 from mixtura.algorithms.compiled import serves as core_serves
 from mixtura.algorithms.ends import Ends
 from mixtura.algorithms.stack import Stack
+from mixtura.mixture import Mixture
 from mixtura.sweep import Sweep
 
 CHEAP = 2e10
@@ -48,12 +50,15 @@ class Outcome:
     leader: list[int]
 
 
-def compete(sweep: Sweep, starts: Stack, rules: Rules) -> Outcome:
-    """Climb from the starts; climbs are given up where a component collapses."""
-    cheap = _cost(sweep, starts) * len(starts) <= CHEAP
-    rounds = LONG_RUN if cheap else SHORT_RUNS
+def compete(sweep: Sweep, starts: Stack, rules: Rules, champion: Climb | None = None) -> Outcome:
+    """Climb from the starts; climbs are given up where a component collapses.
+
+    With a `champion` only those go to the end that may come out above it.
+    """
+    rounds = SHORT_RUNS if is_costly(sweep, starts[0], len(starts)) else LONG_RUN
     alive = leader = list(range(len(starts)))
-    if len(starts) <= rounds[-1][1] or sum(run for run, _ in rounds) >= rules.max_iter:
+    few = len(starts) <= rounds[-1][1] and champion is None
+    if few or sum(run for run, _ in rounds) >= rules.max_iter:
         return Outcome(_climbs(sweep, starts, rules)[0], alive, leader)
     near = max(rules.tol, NEAR_GAIN / sweep.source.total_weight)
     ends, here = None, starts
@@ -67,10 +72,24 @@ def compete(sweep: Sweep, starts: Stack, rules: Rules) -> Outcome:
         alive = kept
     assert ends is not None
     sound = [i for i in alive if not ends.troubled[i]]
+    if champion is not None:
+        alive = sound = [i for i in sound if _may_win(ends, i, champion)]
+        leader = [i if i in sound else -1 for i in leader]
+        here = here.take([kept.index(i) for i in alive])
     if sound:
         further = _climbs(sweep, here.take([alive.index(i) for i in sound]), rules)[0]
         ends = ends.carried_on(sound, further)
     return Outcome(ends, alive, leader)
+
+
+def _may_win(ends: Ends, i: int, champion: Climb) -> bool:
+    """Whether a climb stands above the champion already, or has not come near enough to its end to tell."""
+    if not ends.converged[i]:
+        return True
+    if ends.log_likelihood[i] < champion.log_likelihood - NEAR_GAIN:
+        return False
+    apart = np.abs(np.sort(ends.weights[i]) - np.sort(champion.mixture.weights)).max()
+    return bool(apart > SAME_WEIGHTS or ends.log_likelihood[i] > champion.log_likelihood)
 
 
 def _climbs(sweep: Sweep, starts: Stack, rules: Rules) -> tuple[Ends, Stack]:
@@ -98,7 +117,7 @@ def _leaders(ends: Ends, alive: Sequence[int], most: int) -> dict[int, int]:
     return leader
 
 
-def _cost(sweep: Sweep, starts: Stack) -> float:
-    """Multiply-adds of one climb of usual length."""
-    k, d = int(starts.means.shape[1]), int(starts.means.shape[2])
-    return float(sweep.source.n_samples) * k * (d * d + 10) * USUAL_ITERATIONS
+def is_costly(sweep: Sweep, mixture: Mixture[Any], n_starts: int) -> bool:
+    """Whether climbs of usual length from that many starts take more multiply-adds than `CHEAP`."""
+    k, d = mixture.n_components, mixture.n_features
+    return n_starts * float(sweep.source.n_samples) * k * (d * d + 10) * USUAL_ITERATIONS > CHEAP

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 @columns_option
 @weights_option
 @criterion_option
-@click.option("--starts", type=int, default=24, show_default=True, help="Starts tried for each candidate.")
+@click.option("--starts", type=int, default=12, show_default=True, help="Partitions each candidate starts from.")
+@click.option("--improve/--no-improve", default=True, show_default=True, help="Leave optima by splitting and merging.")
 @click.option("--start", metavar="MODEL", help="Start from this model file instead, and keep its order of groups.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice: the same, the same bits.")
 @click.option(

@@ -74,7 +74,7 @@ json_option = click.option(
 )
 criterion_option = click.option(
     "--criterion",
-    type=click.Choice(["bic", "icl", "aic"], case_sensitive=False),
+    type=click.Choice(["bic", "icl", "aic", "aicc", "caic"], case_sensitive=False),
     default="bic",
     show_default=True,
     help="What decides; smaller is better.",

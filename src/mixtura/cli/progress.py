@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mixtura.selection import Progress
+    from mixtura.search import Progress
 
 
 class SearchProgress:

@@ -101,6 +101,14 @@ ALIASES = {"FULL": "VVV", "TIED": "EEE", "DIAG": "VVI", "SPHERICAL": "VII"}
 """scikit-learn's names."""
 
 
+def nested(inner: str, outer: str) -> bool:
+    """Whether every mixture of one structure is one of the other: each of mclust's letters is as free or freer."""
+    freedom = {"I": 0, "E": 1, "V": 2}
+    if len(inner) != len(outer) or not set(inner + outer) <= set(freedom):
+        return False
+    return all(freedom[a] <= freedom[b] for a, b in zip(inner, outer, strict=True))
+
+
 def structure_names(n_features: int) -> tuple[str, ...]:
     """All structures for that many columns, simplest first."""
     return tuple(name for name in STRUCTURES if (len(name) == 1) == (n_features == 1))
