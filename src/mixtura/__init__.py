@@ -15,6 +15,12 @@ _WHERE = {
     "fit": "mixtura.fitting",
     "fit_many": "mixtura.many",
     "Fit": "mixtura.fitting",
+    "standard_errors": "mixtura.inference.standard_errors",
+    "bootstrap": "mixtura.inference.bootstrap",
+    "jackknife": "mixtura.inference.jackknife",
+    "likelihood_ratio_test": "mixtura.inference.likelihood_ratio",
+    "likelihood_ratio_sequence": "mixtura.inference.likelihood_ratio",
+    "cross_validated_log_likelihood": "mixtura.inference.cross_validation",
     "explain": "mixtura.explanation",
     "load": "mixtura.persistence",
 }

@@ -19,17 +19,12 @@ def command(models: tuple[str, ...], data: str, criterion: str, weights: str | N
     """Compare models on the rows of DATA: log-likelihood, parameters, BIC, ICL and AIC, best first."""
     import mixtura as mx
     from mixtura.cli.output import show_document, show_json
-    from mixtura.cli.rows import open_table, rows_for_model
+    from mixtura.cli.rows import open_table, rows_and_weights
     from mixtura.report.comparison import comparison_document, comparison_record
-    from mixtura.sources.files import choose_columns, table_to_array
 
     table, where = open_table(data), Path(data).name
-    row_weights = None
-    if weights is not None:
-        row_weights = table_to_array(choose_columns(table, [weights], where), where)[:, 0]
-        table = table.drop_columns([weights])
     read = [(path, mx.load(path)) for path in models]
-    records = [comparison_record(p, m, rows_for_model(table, m, where), row_weights) for p, m in read]
+    records = [comparison_record(p, m, *rows_and_weights(table, m, weights, where)) for p, m in read]
     records.sort(key=lambda record: record[criterion])
     if as_json:
         show_json({"criterion": criterion, "n_samples": table.num_rows, "models": records})

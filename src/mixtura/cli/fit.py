@@ -15,6 +15,7 @@ from mixtura.cli.options import (
     data_argument,
     joined,
     json_option,
+    seed_option,
     threads_option,
     weights_option,
 )
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 @click.option("--starts", type=int, default=12, show_default=True, help="Partitions each candidate starts from.")
 @click.option("--improve/--no-improve", default=True, show_default=True, help="Leave optima by splitting and merging.")
 @click.option("--start", metavar="MODEL", help="Start from this model file instead, and keep its order of groups.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of every random choice: the same, the same bits.")
+@seed_option
 @click.option(
     "--tol",
     type=float,

@@ -82,6 +82,9 @@ criterion_option = click.option(
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), help="Default: all cores. Results do not depend on it."
 )
+seed_option = click.option(
+    "--seed", type=int, default=0, show_default=True, help="Of every random choice: the same, the same bits."
+)
 data_argument = click.argument("data", metavar="DATA")
 
 

@@ -68,6 +68,16 @@ def rows_for_model(table: pa.Table, mixture: Mixture[Any], where: str) -> Any:
     return table_to_array(choose_columns(table, mixture.columns, where), where)
 
 
+def rows_and_weights(table: pa.Table, mixture: Mixture[Any], weights: str | None, where: str) -> tuple[Any, Any]:
+    """The rows for a model, and the column of row weights, which is none of the model's, or None."""
+    from mixtura.sources.files import choose_columns, table_to_array
+
+    if weights is None:
+        return rows_for_model(table, mixture, where), None
+    row_weights = table_to_array(choose_columns(table, [weights], where), where)[:, 0]
+    return rows_for_model(table.drop_columns([weights]), mixture, where), row_weights
+
+
 def _refuse_repeated(names: Sequence[str], where: str) -> None:
     repeated = [name for name, n in Counter(names).items() if n > 1]
     if repeated:

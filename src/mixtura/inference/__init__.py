@@ -1,0 +1,1 @@
+"""How sure the parameters are: information, bootstrap, jackknife, likelihood-ratio tests, cross-validation."""

@@ -1,0 +1,131 @@
+"""Information matrices of a Gaussian mixture: observed, and of the scores; exact for every covariance structure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mixtura.algorithms.iteration import inward
+from mixtura.errors import ParameterError
+from mixtura.families.gaussian import Gaussian
+from mixtura.inference.scores import ScoreSums, lower_factors, score_sums
+from mixtura.inference.tangent import Tangent, tangent_of
+from mixtura.mixture import Mixture
+from mixtura.sources import Source
+from mixtura.validation import Array
+
+MAX_SCORES = 6000
+"""Entries of a row's score, over all components, that are held in a square matrix at most (300 MB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Information:
+    """Information matrices in the free parameters of a mixture (inner coordinates, whitened).
+
+    Attributes
+    ----------
+    observed : (p, p), minus the second derivative of the log-likelihood
+    scores : (p, p), Σ w s sᵀ over the rows' scores s
+    gradient : (p,), zero at a maximum
+    to_natural : (m, p), the derivative of weights, means and lower triangles of covariances
+    counts : (K,), N_k
+    """
+
+    observed: Array
+    scores: Array
+    gradient: Array
+    to_natural: Array
+    counts: Array
+
+
+def information_of(source: Source, mixture: Mixture[Any], structure: str | None = None) -> Information:
+    """The information matrices of a Gaussian mixture (data units); `structure`: its own, or another that it keeps.
+
+    Louis (1982): I = Σ_i E[−∂² log f | x_i] − Σ_i Cov(score of row and component | x_i).
+    """
+    if not isinstance(mixture.components, Gaussian):
+        raise ParameterError(
+            f"standard errors from the information are for Gaussian components, not {mixture.structure}; bootstrap "
+            "serves every family."
+        )
+    if not np.all(mixture.weights > 0):
+        raise ParameterError(f"weights[{int(np.argmin(mixture.weights))}] is 0; leave that component out.")
+    structure = structure or mixture.structure
+    inner = inward(mixture, source.coordinates)
+    factors = lower_factors(inner.components)
+    tangent = tangent_of(structure, factors)
+    diagonal = structure[-1] == "I" or mixture.n_features == 1
+    k, d = mixture.n_components, mixture.n_features
+    size = k * (1 + d + (d if diagonal else d * (d + 1) // 2))
+    if size > MAX_SCORES:
+        raise ParameterError(
+            f"the score of a row has {size} entries and its square does not fit (at most {MAX_SCORES}); use bootstrap, "
+            "or a structure with fewer parameters."
+        )
+    sums = score_sums(source, inner, diagonal)
+    linear = _linear_maps(mixture.weights, tangent, sums)
+    stacked = linear.transpose(1, 0, 2).reshape(linear.shape[1], -1)
+    scores = stacked @ sums.outer @ stacked.T
+    conditional = np.einsum("kpq,kqr,ksr->ps", linear, sums.own, linear, optimize=True)
+    observed = _complete(mixture.weights, tangent, sums) - conditional + scores
+    gradient = np.einsum("kpq,kq->p", linear, sums.own[:, 0])
+    natural = _to_natural(mixture.weights, tangent, factors)
+    return Information((observed + observed.T) / 2, scores, gradient, natural, sums.counts)
+
+
+def _linear_maps(weights: Array, tangent: Tangent, sums: ScoreSums) -> Array:
+    """(K, p, q): A_k with the score of a row Σ_k A_k r_k m_k.
+
+    Parameters are log π_k / π_K (K − 1), shifts of the means in units of L_k (K D), and those of the covariances.
+    """
+    k, d = tangent.first.shape[1:3]
+    rows, columns = sums.pairs
+    first = k - 1 + k * d
+    linear = np.zeros((k, first + len(tangent.first), 1 + d + len(rows)))
+    linear[:, : k - 1, 0] = np.eye(k)[:, : k - 1] - weights[: k - 1]
+    for j in range(k):
+        start = k - 1 + j * d
+        linear[j, start : start + d, 1 : 1 + d] = np.eye(d)
+        directions = tangent.first[:, j]
+        linear[j, first:, 0] = -0.5 * np.trace(directions, axis1=1, axis2=2)
+        linear[j, first:, 1 + d :] = np.where(rows == columns, 0.5, 1.0) * directions[:, rows, columns]
+    return linear
+
+
+def _complete(weights: Array, tangent: Tangent, sums: ScoreSums) -> Array:
+    """(p, p): −Σ w r ∂² log π_k p(x | k), the information if components were known."""
+    k, d = tangent.first.shape[1:3]
+    counts, s, second = sums.counts, sums.sums(d), sums.second(d)
+    first = k - 1 + k * d
+    p = first + len(tangent.first)
+    complete = np.zeros((p, p))
+    proportions = weights[: k - 1]
+    complete[: k - 1, : k - 1] = counts.sum() * (np.diag(proportions) - np.outer(proportions, proportions))
+    for j in range(k):
+        mean = slice(k - 1 + j * d, k - 1 + (j + 1) * d)
+        complete[mean, mean] = counts[j] * np.eye(d)
+        directions = tangent.first[:, j]
+        complete[mean, first:] = (directions @ s[j]).T
+        complete[first:, mean] = complete[mean, first:].T
+        flat = directions.reshape(len(directions), -1)
+        weighted = (directions @ (second[j] - 0.5 * counts[j] * np.eye(d))).reshape(len(directions), -1)
+        complete[first:, first:] += weighted @ flat.T
+    complete[first:, first:] -= tangent.bending(second - counts[:, None, None] * np.eye(d))
+    return complete
+
+
+def _to_natural(weights: Array, tangent: Tangent, factors: Array) -> Array:
+    """(m, p): the derivative of weights, means and lower triangles of the covariances, inner coordinates."""
+    k, d = tangent.first.shape[1:3]
+    first = k - 1 + k * d
+    rows, columns = np.tril_indices(d)
+    natural = np.zeros((k + k * d + k * len(rows), first + len(tangent.first)))
+    natural[:k, : k - 1] = (np.diag(weights) - np.outer(weights, weights))[:, : k - 1]
+    for j in range(k):
+        natural[k + j * d : k + (j + 1) * d, k - 1 + j * d : k - 1 + (j + 1) * d] = factors[j]
+        moved = factors[j] @ tangent.first[:, j] @ factors[j].T
+        start = k + k * d + j * len(rows)
+        natural[start : start + len(rows), first:] = moved[:, rows, columns].T
+    return natural

@@ -1,0 +1,44 @@
+"""The mixture and the rows that a question about uncertainty is asked of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mixtura.errors import ParameterError, ShapeError
+from mixtura.fitting import Fit, check_columns
+from mixtura.mixture import Mixture
+from mixtura.sources import ArraySource, Source, as_source, by_columns
+from mixtura.validation import Array
+
+
+def mixture_and_rows(fit: Fit | Mixture[Any], X: Any, sample_weight: Any) -> tuple[Mixture[Any], Source]:
+    """The mixture of a fit, and the rows as a source in its order of columns, none of them constant."""
+    mixture = fit.mixture if isinstance(fit, Fit) else fit
+    if not isinstance(mixture, Mixture):
+        raise ParameterError(f"fit is a {type(fit).__name__}; expected what fit returns, or a Mixture.")
+    source = by_columns(as_source(X, sample_weight), mixture.columns)
+    if source.n_features != mixture.n_features:
+        raise ShapeError(
+            f"X has {source.n_features} columns but the mixture has {mixture.n_features}; give the rows that it was "
+            "fitted to."
+        )
+    check_columns(source)
+    return mixture, source
+
+
+def in_memory(source: Source) -> ArraySource:
+    """The rows as one array: resamples weigh or draw them all at once."""
+    if isinstance(source, ArraySource):
+        return source
+    chunks = list(source.chunks())
+    weights = [c.weights for c in chunks if c.weights is not None]
+    return ArraySource(
+        np.concatenate([c.rows for c in chunks]), np.concatenate(weights) if weights else None, source.columns
+    )
+
+
+def weights_of(source: ArraySource) -> Array:
+    """(n_samples,): row weights, ones where there are none."""
+    return np.ones(source.n_samples) if source.sample_weight is None else source.sample_weight
