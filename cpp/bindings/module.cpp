@@ -381,6 +381,8 @@ nb::object vector_function(const std::string& name, nb::handle x) {
     return out.array;
 }
 
+void bind_agglomerate(nb::module_& m);  // agglomerate.cpp
+
 std::vector<std::string> instruction_sets() {
     std::vector<std::string> names;
     for (const Engine* engine : engines()) names.emplace_back(engine->name);
@@ -421,5 +423,6 @@ NB_MODULE(_core, m) {
     m.def("climb_many", climb_many, "X"_a, "sample_weight"_a.none(), "centre"_a, "inverse_scale"_a, "structure"_a,
           "log_weights"_a, "means"_a, "factors"_a, "floor"_a, "tol"_a, "max_iter"_a, "n_threads"_a, "trace"_a = nb::none(),
           "accelerate"_a = true);
+    bind_agglomerate(m);
     m.def("vector_function", vector_function, "name"_a, "x"_a);
 }

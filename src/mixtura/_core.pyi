@@ -206,6 +206,13 @@ def group(
     whatever X is. An empty group has mean and scatter 0.
     """
 
+def agglomerate(counts: _Float, means: _Float, scatter: _Float, tau: float, nu: float) -> NDArray[np.int32]:
+    """Merge G groups two at a time, always those whose merging costs least, until one is left.
+
+    Takes counts (G,), means (G, D) and scatter (G, D, D) about the means; the cost of a group is
+    N log |(W + nu tau I) / (N + nu)| - 2 N log N. Gives (G - 1, 2): in each step the second group goes into the first.
+    """
+
 def climb(
     X: _Data,
     sample_weight: _Float | None,

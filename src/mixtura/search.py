@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.algorithms.agglomeration import METHOD as AGGLOMERATION
+from mixtura.algorithms.agglomeration import Tree, agglomerate
 from mixtura.algorithms.climb import Climb, Rules
 from mixtura.algorithms.degeneracy import short_trouble
 from mixtura.algorithms.ends import Ends
-from mixtura.algorithms.improvement import METHOD, Improvement, improve, splits_at
+from mixtura.algorithms.improvement import METHOD as IMPROVEMENT
+from mixtura.algorithms.improvement import Improvement, improve, splits_at
 from mixtura.algorithms.iteration import inner_floor
 from mixtura.algorithms.levels import climb_levels, level_tolerance, transplanted
 from mixtura.algorithms.moves import Splits, groups_of, with_splits
@@ -85,6 +88,7 @@ class Search:
         self.options = options
         self._groupings: dict[int, Groupings] = {}
         self._samples: dict[int, tuple[Sweep, Partitions]] = {}
+        self._trees: dict[int, Tree | None] = {}
         self._found: dict[tuple[str, int], _Found] = {}
 
     def candidate(self, structure: str, n_components: int) -> Candidate:
@@ -106,7 +110,7 @@ class Search:
             if self.options.improve and not undisputed(outcome, best, slack):
                 further = improve(sample, partitions, climb, constraint, rules, slack)
                 climb = further.climb
-                start = start if further.start is None else Start(further.start, METHOD)
+                start = start if further.start is None else Start(further.start, IMPROVEMENT)
             splits = None if further is None else further.splits
             self._found[structure, n_components] = _Found(sample, partitions, climb, splits)
         report = start_report(outcome, start.method, n_rows, further, slack)
@@ -121,9 +125,21 @@ class Search:
         sample, partitions = self._sample(n_components)
         if n_components not in self._groupings:
             rng = np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=(n_components,)))
-            self._groupings[n_components] = partitions.groupings(n_components, self.options.n_starts, rng).shrunk()
+            drawn = partitions.groupings(n_components, self.options.n_starts, rng)
+            cut = self._agglomerated(partitions, n_components) if n_components > 1 else None
+            self._groupings[n_components] = (drawn if cut is None else drawn + cut).shrunk()
         groupings = self._groupings[n_components]
         return sum(self._relatives(structure, n_components, sample.source), groupings)
+
+    def _agglomerated(self, partitions: Partitions, n_components: int) -> Groupings | None:
+        """The groups of the tree of the rows; one tree serves all numbers of components."""
+        size = len(partitions.rows)
+        if size not in self._trees:
+            rng = np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=(1, size)))
+            self._trees[size] = agglomerate(partitions, rng)
+        tree = self._trees[size]
+        labels = None if tree is None else tree.labels(n_components)
+        return None if labels is None else partitions.group(labels, n_components, AGGLOMERATION)
 
     def _relatives(self, structure: str, n_components: int, source: Source) -> list[Groupings]:
         """The groups of the largest structures that this one contains, and the best splits of one group fewer."""

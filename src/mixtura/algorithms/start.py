@@ -230,9 +230,13 @@ class Partitions:
         methods, labels = self.draw(n_components, n_starts, rng)
         return Groupings(methods, *self._group(labels, n_components))
 
-    def group(self, labels: npt.NDArray[Any], n_components: int) -> Groupings:
+    def group(self, labels: npt.NDArray[Any], n_components: int, method: str = "given labels") -> Groupings:
         """Moments of partitions that are there already, (B, m) labels from 0."""
-        return Groupings(("given labels",) * len(labels), *self._group(labels.astype(np.int32), n_components))
+        return Groupings((method,) * len(labels), *self._group(labels.astype(np.int32), n_components))
+
+    def cells(self, n_cells: int, rng: np.random.Generator) -> Whole:
+        """Labels (1, m): each row with the nearest of as many random ones, in sphered columns."""
+        return self._by_centers(["random rows, sphered columns"], n_cells, rng)
 
     def inner_rows(self) -> Array:
         """(m, D): the rows in inner coordinates."""

@@ -1,0 +1,114 @@
+// Model-based agglomeration: the two groups whose merging costs least become one, until one is left.
+//
+// A group of N rows with scatter W (D, D) has the cost N log |(W + nu tau I) / (N + nu)| - 2 N log N: minus twice its
+// classification log-likelihood under a Gaussian of its own (up to a constant), with nu pseudo-rows of variance tau, without
+// which a group of few rows would have no volume. O(G^2 D^3 + G^2) time, O(G^2) memory for G groups.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace mixtura {
+
+class Agglomeration {
+public:
+    // counts (G,), means (G, D), scatter (G, D, D), about the means.
+    Agglomeration(std::int64_t G, std::int64_t D, const double* counts, const double* means, const double* scatter,
+                  double tau, double nu)
+        : G_(G), D_(D), nu_(nu), ridge_(nu * tau), counts_(counts, counts + G), means_(means, means + G * D),
+          scatter_(scatter, scatter + G * D * D), own_(G), alive_(G, 1), rise_(G * G), best_(G, -1), together_(D * D),
+          work_(D * D) {
+        for (std::int64_t g = 0; g < G_; ++g) own_[g] = cost(counts_[g], scatter_.data() + g * D_ * D_);
+        for (std::int64_t i = 0; i < G_; ++i)
+            for (std::int64_t j = i + 1; j < G_; ++j) rise_[i * G_ + j] = rise(i, j);
+        for (std::int64_t i = 0; i < G_; ++i) look(i);
+    }
+
+    // The next merge: group `from` goes into group `into`, from > into. False when one group is left.
+    bool next(std::int32_t& into, std::int32_t& from) {
+        std::int64_t i = -1;
+        for (std::int64_t g = 0; g < G_; ++g)
+            if (alive_[g] && best_[g] >= 0 && (i < 0 || rise_[g * G_ + best_[g]] < rise_[i * G_ + best_[i]])) i = g;
+        if (i < 0) return false;
+        const std::int64_t j = best_[i];
+        into = std::int32_t(i);
+        from = std::int32_t(j);
+        unite(i, j);
+        std::copy(together_.begin(), together_.end(), scatter_.begin() + i * D_ * D_);
+        const double total = counts_[i] + counts_[j];
+        for (std::int64_t d = 0; d < D_; ++d)
+            means_[i * D_ + d] += counts_[j] / total * (means_[j * D_ + d] - means_[i * D_ + d]);
+        counts_[i] = total;
+        own_[i] = cost(total, together_.data());
+        alive_[j] = 0;
+        for (std::int64_t g = 0; g < G_; ++g) {
+            if (!alive_[g] || g == i) continue;
+            rise_[std::min(g, i) * G_ + std::max(g, i)] = rise(g, i);
+        }
+        for (std::int64_t g = 0; g < G_; ++g) {
+            if (!alive_[g]) continue;
+            if (g == i || best_[g] == i || best_[g] == j)
+                look(g);
+            else if (g < i && rise_[g * G_ + i] < rise_[g * G_ + best_[g]])
+                best_[g] = i;
+        }
+        return true;
+    }
+
+private:
+    // The partner after i whose merging with i costs least; the first of equals.
+    void look(std::int64_t i) {
+        best_[i] = -1;
+        for (std::int64_t j = i + 1; j < G_; ++j)
+            if (alive_[j] && (best_[i] < 0 || rise_[i * G_ + j] < rise_[i * G_ + best_[i]])) best_[i] = j;
+    }
+
+    void unite(std::int64_t i, std::int64_t j) {
+        const double share = counts_[i] * counts_[j] / (counts_[i] + counts_[j]);
+        const double *a = means_.data() + i * D_, *b = means_.data() + j * D_;
+        for (std::int64_t r = 0; r < D_; ++r)
+            for (std::int64_t c = 0; c <= r; ++c)
+                together_[r * D_ + c] = scatter_[(i * D_ + r) * D_ + c] + scatter_[(j * D_ + r) * D_ + c] +
+                                        share * (a[r] - b[r]) * (a[c] - b[c]);
+    }
+
+    double rise(std::int64_t i, std::int64_t j) {
+        unite(i, j);
+        return cost(counts_[i] + counts_[j], together_.data()) - own_[i] - own_[j];
+    }
+
+    // Reads the lower triangle of W.
+    double cost(double N, const double* W) {
+        double pivots = 1, log_det = 0;
+        for (std::int64_t r = 0; r < D_; ++r) {
+            for (std::int64_t c = 0; c <= r; ++c) {
+                double sum = W[r * D_ + c] + (r == c ? ridge_ : 0.0);
+                for (std::int64_t p = 0; p < c; ++p) sum -= work_[r * D_ + p] * work_[c * D_ + p];
+                if (r != c) {
+                    work_[r * D_ + c] = sum / work_[c * D_ + c];
+                    continue;
+                }
+                sum = std::fmax(sum, std::numeric_limits<double>::min());
+                work_[r * D_ + r] = std::sqrt(sum);
+                pivots *= sum / (N + nu_);
+                if (pivots < 1e-100 || pivots > 1e100) {
+                    log_det += std::log(pivots);
+                    pivots = 1;
+                }
+            }
+        }
+        return N * (log_det + std::log(pivots)) - 2 * N * std::log(N);
+    }
+
+    std::int64_t G_, D_;
+    double nu_, ridge_;
+    std::vector<double> counts_, means_, scatter_, own_;
+    std::vector<char> alive_;
+    std::vector<double> rise_;  // (G, G), above the diagonal
+    std::vector<std::int64_t> best_;
+    std::vector<double> together_, work_;
+};
+
+}  // namespace mixtura
