@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import mixtura as mx
+from mixtura.algorithms.compiled import STRUCTURES
 from mixtura.errors import CollapseError, DataError, ParameterError
 from mixtura.inference.bootstrap import KINDS, _draw, generator_of
 from mixtura.inference.matching import matched
@@ -44,7 +45,7 @@ def test_threads_and_the_number_of_resamples_change_no_bit(faithful, kind):
     assert not np.array_equal(one.weights, other.weights)
 
 
-@pytest.mark.parametrize("structure", ["VVV", "EEE", "VVI", "EII"])
+@pytest.mark.parametrize("structure", [name for name in STRUCTURES if len(name) == 3])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_core_and_the_sweep_refit_alike(faithful, structure, kind):
     source = as_source(faithful, np.where(np.arange(272) % 3 == 0, 2.0, 1.0))

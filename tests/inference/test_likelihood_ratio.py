@@ -72,18 +72,20 @@ def test_diabetes_has_three_components(diabetes):
 
 @pytest.mark.slow
 def test_diabetes_beside_the_published_test(diabetes):
-    """The optima of V at 2 and 4 components are beaten, so two statistics differ; at 1 and 3 they are ours.
+    """The optima of V at 2 and 4 components are beaten, so statistics differ; at 1 and 3 they are ours.
 
-    1v2: V 369.98537, ours at least 395.30; 2v3: V 121.10652, ours at most 95.84, their sum the same but for 0.05. 3v4:
-    V 19.90071, ours at least 28.9, and the null statistics rise with it, as resamples are searched as well as the rows.
+    1v2: V 369.98537, ours at least 395.30; 2v3: V 121.10652, ours at most 95.84, their sum the same but for 0.05 (V
+    stops 0.0246 nats early at 3). 3v4: V 19.90071 and p = .283, ours at least 35.66; the null statistics rise with it,
+    as resamples are searched as well as the rows. Of 999 resamples each p is off by .0145, so three errors of their
+    difference are .06; our search changes what is compared, so a little more is allowed.
     """
     found = mx.likelihood_ratio_sequence(diabetes, 6, "VVV", 999)
     one, two, three = found.tests
     assert one.p_value == two.p_value == 0.001
     assert one.statistic >= 395.30
     assert one.statistic + two.statistic == pytest.approx(369.98537 + 121.10652, abs=0.06)
-    assert three.statistic >= 28.9
-    assert three.p_value > 0.2
+    assert three.statistic >= 35.66
+    assert three.p_value == pytest.approx(0.283, abs=0.1)
     assert found.n_components == 3
 
 
