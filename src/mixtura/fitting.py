@@ -7,7 +7,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,10 @@ from mixtura.sources import Source, as_source
 from mixtura.sweep import Sweep
 from mixtura.tables import Table
 from mixtura.validation import as_count, as_positive
+
+if TYPE_CHECKING:
+    from mixtura.inference.bootstrap import Bootstrap
+    from mixtura.inference.standard_errors import StandardErrors
 
 DEFAULT_COMPONENTS = range(1, 10)
 
@@ -104,6 +108,18 @@ class Fit:
         from mixtura.report.text import fit_text
 
         return fit_text(self)
+
+    def standard_errors(self, X: Any, method: str = "sandwich", **options: Any) -> StandardErrors:
+        """Standard errors of the parameters from the rows it was fitted to: see `mixtura.standard_errors`."""
+        from mixtura.inference.standard_errors import standard_errors
+
+        return standard_errors(self, X, method, **options)
+
+    def bootstrap(self, X: Any, kind: str = "nonparametric", n_resamples: int = 999, **options: Any) -> Bootstrap:
+        """The parameters over resamples of the rows it was fitted to: see `mixtura.bootstrap`."""
+        from mixtura.inference.bootstrap import bootstrap
+
+        return bootstrap(self, X, kind, n_resamples, **options)
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the rows' density by components on a matplotlib axis (one or two columns) and return the axis."""

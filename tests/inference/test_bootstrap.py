@@ -124,6 +124,12 @@ def test_diabetes_as_published_where_em_is_stopped_as_early(diabetes):
     assert high == pytest.approx(np.array([0.661, 0.335, 0.270]), abs=0.013)
 
 
+def test_a_fit_answers_itself(faithful):
+    fit = mx.fit(faithful, 2, "EEE")
+    assert repr(fit.bootstrap(faithful, "weighted", 9)) == repr(mx.bootstrap(fit.mixture, faithful, "weighted", 9))
+    assert repr(fit.standard_errors(faithful, "scores")) == repr(mx.standard_errors(fit, faithful, "scores"))
+
+
 def test_degenerate_refits_are_left_out_and_counted():
     X = np.concatenate([np.random.default_rng(0).normal(size=60), [30.0, 30.1, 30.3]])
     theta = mx.fit(X, 2, "V").mixture
