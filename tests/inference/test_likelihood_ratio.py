@@ -34,11 +34,11 @@ def test_the_statistic_is_twice_the_gain_and_the_p_value_counts(two_groups):
 
 
 def test_p_values_are_uniform_where_the_smaller_mixture_is_true():
-    """Sixty data sets of one Gaussian, 19 resamples each: ranks 1 to 20; mean 10.5, error of the mean 0.75."""
+    """Forty data sets of one Gaussian, 19 resamples each: ranks 1 to 20; mean 10.5, error of the mean 0.9."""
     rng = np.random.default_rng(0)
-    p = [mx.likelihood_ratio_test(rng.normal(size=50), (1, 2), "E", 19, seed, n_starts=4).p_value for seed in range(60)]
-    assert np.mean(p) * 20 == pytest.approx(10.5, abs=2.3)
-    assert np.mean(np.array(p) <= 0.25) == pytest.approx(0.25, abs=0.17)
+    p = [mx.likelihood_ratio_test(rng.normal(size=50), (1, 2), "E", 19, seed, n_starts=4).p_value for seed in range(40)]
+    assert np.mean(p) * 20 == pytest.approx(10.5, abs=2.8)
+    assert np.mean(np.array(p) <= 0.25) == pytest.approx(0.25, abs=0.2)
 
 
 def test_threads_change_no_bit_and_stopping_early_is_a_prefix(two_groups):

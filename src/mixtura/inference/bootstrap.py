@@ -9,6 +9,7 @@ import numpy as np
 
 from mixtura.errors import CollapseError, ParameterError
 from mixtura.fitting import Fit
+from mixtura.inference.assignment import assignment_interval
 from mixtura.inference.parameters import Interval, Parameters, as_level, normal_interval, parameter_table
 from mixtura.inference.refit import Draw, refit
 from mixtura.inference.rows import in_memory, mixture_and_rows, weights_of
@@ -67,6 +68,10 @@ class Bootstrap:
         tail = (1 - as_level(level)) / 2
         lower = self.replicates.map(lambda a: np.quantile(a, tail, axis=0))
         return Interval(lower, self.replicates.map(lambda a: np.quantile(a, 1 - tail, axis=0)), level)
+
+    def assignment_interval(self, X: Any, level: float = 0.95) -> tuple[Array, Array]:
+        """(n_samples, n_components) each: percentiles of p(k | x) over the replicates, how sure the assignments are."""
+        return assignment_interval(self.mixture, self.replicates, X, as_level(level))
 
     @property
     def table(self) -> Table:

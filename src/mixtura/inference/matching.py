@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mixtura.inference.parameters import Parameters
+from mixtura.linalg import solve_lower_stack
 from mixtura.validation import Array
 
 
@@ -31,17 +32,17 @@ def matched(replicates: Parameters, reference: Parameters) -> Parameters:
 
 def expected_log_prob(replicates: Parameters, reference: Parameters) -> Array:
     """(B, K, K): E[log π*_l N(x; μ*_l, Σ*_l)] for x from component k of the reference, without the constant."""
-    d = reference.means.shape[1]
-    spread = np.sqrt(np.diagonal(replicates.covariances, axis1=-2, axis2=-1))  # units of the columns taken out
+    b, k, d = replicates.means.shape
+    spread = np.sqrt(np.diagonal(replicates.covariances, axis1=-2, axis2=-1))  # takes out the units of the columns
     factors = np.linalg.cholesky(replicates.covariances / (spread[..., :, None] * spread[..., None, :]))
     log_det = np.log(np.diagonal(factors, axis1=-2, axis2=-1)).sum(axis=-1) + np.log(spread).sum(axis=-1)
-    roots = np.linalg.cholesky(reference.covariances)
-    off = reference.means[None, :, None, :] - replicates.means[:, None, :, :]
-    right = np.concatenate(
-        [np.broadcast_to(roots[None, :, None], (*off.shape[:3], d, d)), off[..., None]], axis=-1
-    )  # |L*⁻¹ [L, μ − μ*]|² = tr Σ*⁻¹Σ + (μ − μ*)ᵀ Σ*⁻¹ (μ − μ*)
-    whitened = np.linalg.solve(factors[:, None], right / spread[:, None, :, :, None])
-    squares = (whitened**2).sum(axis=(-2, -1))
+    # tr Σ*⁻¹ Σ + (μ − μ*)ᵀ Σ*⁻¹ (μ − μ*) = |L*⁻¹ [L, μ − μ*]|²
+    right = np.empty((b, k, d, k, d + 1))
+    right[..., :d] = np.swapaxes(np.linalg.cholesky(reference.covariances), 0, 1)
+    right[..., d] = np.swapaxes(reference.means[None, None] - replicates.means[:, :, None], 2, 3)
+    right /= spread[..., None, None]
+    whitened = solve_lower_stack(factors.reshape(-1, d, d), right.reshape(b * k, d, -1)).reshape(right.shape)
+    squares = np.swapaxes((whitened**2).sum(axis=(2, 4)), 1, 2)
     with np.errstate(divide="ignore"):
         log_weights = np.log(replicates.weights)
     gain: Array = np.maximum(log_weights - log_det, -1e300)[:, None, :] - 0.5 * squares
