@@ -53,7 +53,7 @@ def test_the_core_and_the_sweep_refit_alike(faithful, structure, kind):
     draw = _draw(kind, source, theta, 7)
     fast, slow = _compiled(source, theta, draw, 4, 2), _one_by_one(source, theta, draw, range(4), 2)
     np.testing.assert_allclose(fast.log_likelihood, slow.log_likelihood, rtol=1e-8)
-    np.testing.assert_allclose(fast.parameters.flat(), slow.parameters.flat(), rtol=2e-3, atol=1e-4)
+    np.testing.assert_allclose(fast.parameters.flat(), slow.parameters.flat(), rtol=1e-2, atol=1e-3)
 
 
 def test_switched_labels_are_switched_back():
