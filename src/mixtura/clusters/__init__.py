@@ -1,0 +1,1 @@
+"""Clusters from components: merging, directions that show the groups, and comparison of partitions."""

@@ -1,0 +1,1 @@
+"""A mixture as a density: probabilities, quantiles, regions, modes, entropy, distances, reduction."""
