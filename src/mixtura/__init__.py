@@ -30,6 +30,12 @@ _WHERE = {
     "kullback_leibler": "mixtura.densities.information",
     "l2_distance": "mixtura.densities.information",
     "reduce": "mixtura.densities.reduction",
+    "merge_by_entropy": "mixtura.clusters.entropy",
+    "merge_by_density": "mixtura.clusters.cores",
+    "discriminant_directions": "mixtura.clusters.directions",
+    "adjusted_rand": "mixtura.clusters.partitions",
+    "match_labels": "mixtura.clusters.partitions",
+    "classification_error": "mixtura.clusters.partitions",
     "explain": "mixtura.explanation",
     "load": "mixtura.persistence",
 }

@@ -18,6 +18,9 @@ MAX_STEPS = 10_000
 SAME = 1e-3
 """Modes nearer than this, in standard deviations of the density's peak, are one."""
 
+NEWTON_REACH = 0.5
+"""The longest Newton step, in standard deviations of the peak that the density seems to have."""
+
 OFF_SADDLE = 0.1
 """How far a climb that stands on a saddle steps aside, in the scale of the density's bend there."""
 
@@ -58,8 +61,8 @@ def modes(mixture: Mixture[Any]) -> Modes:
     Notes
     -----
     Carreira-Perpiñán (2000), fixed point: EM for the place, so the density rises in every step; Newton's step is taken
-    where it rises further. A mixture can have modes that no mean leads to, though rarely (Carreira-Perpiñán &
-    Williams 2003); in one column `highest_density_region` misses none but ripples.
+    near the top, where it rises further. A mixture can have modes that no mean leads to, though rarely
+    (Carreira-Perpiñán & Williams 2003); in one column `highest_density_region` misses none but ripples.
 
     Examples
     --------
@@ -68,26 +71,32 @@ def modes(mixture: Mixture[Any]) -> Modes:
     >>> found.points.ravel().round(3), found.components
     (array([0.184, 9.   ]), array([0, 0, 1]))
     """
-    gaussians = Gaussians.of(mixture)
-    places: list[Array] = []
-    heights: list[float] = []
-    reached = np.empty(len(gaussians.means), dtype=np.int64)
-    for k, mean in enumerate(gaussians.means):
-        x, height, curvature = _climb(gaussians, mean)
-        for m, place in enumerate(places):
-            step = x - place
-            if step @ curvature @ step <= SAME**2:
-                reached[k] = m
-                break
-        else:
-            reached[k] = len(places)
-            places.append(x)
-            heights.append(height)
-    order = np.argsort(-np.array(heights), kind="stable")
-    rank = np.argsort(order)
-    coordinates = gaussians.coordinates
-    points = np.array(places)[order] * coordinates.scale + coordinates.centre
-    return Modes(points, np.array(heights)[order] + gaussians.log_jacobian, rank[reached])
+    climber = Climber(Gaussians.of(mixture))
+    reached = np.array([climber.mode_above(mean) for mean in climber.gaussians.means])
+    heights = np.array(climber.heights)
+    order = np.argsort(-heights, kind="stable")
+    coordinates = climber.gaussians.coordinates
+    points = np.array(climber.places)[order] * coordinates.scale + coordinates.centre
+    return Modes(points, heights[order] + climber.gaussians.log_jacobian, np.argsort(order)[reached])
+
+
+class Climber:
+    """Modes as they are found, in inner coordinates: places and heights grow with every new one."""
+
+    def __init__(self, gaussians: Gaussians) -> None:
+        self.gaussians = gaussians
+        self.places: list[Array] = []
+        self.heights: list[float] = []
+
+    def mode_above(self, x: Array) -> int:
+        """The number of the mode that the climb from x ends at."""
+        place, height, bend = _climb(self.gaussians, x)
+        for m, known in enumerate(self.places):
+            if (place - known) @ bend @ (place - known) <= SAME**2:
+                return m
+        self.places.append(place)
+        self.heights.append(height)
+        return len(self.places) - 1
 
 
 def critical_points(gaussians: Gaussians) -> Array:
@@ -151,12 +160,13 @@ def _climb(gaussians: Gaussians, x: Array) -> tuple[Array, float, Array]:
 
 
 def _newton(towards: Array, bend: Array) -> list[Array]:
-    """Newton's step, where the log-density is concave."""
+    """Newton's step, where the log-density is concave and the step so short that it leaps to no other hill."""
     try:
         factor = np.linalg.cholesky(bend)
     except np.linalg.LinAlgError:
         return []
-    return [np.linalg.solve(factor.T, np.linalg.solve(factor, towards))]
+    half = np.linalg.solve(factor, towards)
+    return [np.linalg.solve(factor.T, half)] if half @ half <= NEWTON_REACH**2 else []
 
 
 def _local(gaussians: Gaussians, x: Array) -> tuple[float, Array, Array, Array]:
