@@ -2,8 +2,8 @@
 
 Each row, or each cell of a hundred and more where rows are many, is a group at first; then always those two become one
 whose merging costs least classification likelihood under Gaussians of their own (Fraley 1998; on sphered columns as in
-Scrucca & Raftery 2015). A group of few rows has no volume, so each has D + 1 pseudo-rows of the variance that the cell of
-one row would have if the rows filled their space evenly.
+Scrucca & Raftery 2015). A group of few rows has no volume, so each has D + 1 pseudo-rows of the variance that the cell
+of one row would have if the rows filled their space evenly.
 """
 
 from __future__ import annotations
