@@ -68,5 +68,7 @@ class FreeParameters:
         finite = np.all(np.isfinite(means)) and np.all(np.isfinite(factors)) and np.all(weights > 0)
         if not finite or not np.all(smallest > self.floor):
             return None
+        if old.constraint.shares_parts:  # extrapolated covariances keep no structure by themselves
+            factors = old.constraint.project(factors, weights, self.floor)
         components = Gaussian.from_factors(frozen(means), frozen(factors), old.constraint)
         return Mixture.trusted(frozen(weights), components, like=like)

@@ -10,9 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from mixtura.errors import StructureError
 from mixtura.families.factors import DIAGONAL, FULL, SPHERICAL, Form
+from mixtura.families.shared_parts import eev, eve, evi, evv, vee, vei, vev, vve
+from mixtura.linalg import lower_from_square_roots
 from mixtura.validation import Array, Flags, nearest_names
+
+Minimise = Callable[[Array, Array, Array], Array]
+"""(square roots of the mean scatter, counts, old factors) -> square roots of the covariances."""
 
 Update = Callable[["Structure", Array, Array, Array, Array], tuple[Array, Flags]]
 """(structure, factors, centred scatter, counts, floor) -> (new factors, where the floor acted)."""
@@ -41,13 +48,41 @@ class Structure:
     update: Update
 
     @property
+    def shares_parts(self) -> bool:
+        """Whether each component has a factor of its own, and all together are constrained."""
+        return not (self.shared or self.own_moments)
+
+    def project(self, factors: Array, counts: Array, floor: Array) -> Array:
+        """The nearest factors (Kullback & Leibler) that keep the structure: the M-step from these covariances."""
+        form = self.form
+        eye = np.eye(len(floor)) if form.ndim == 2 else np.ones(len(floor)) if form.ndim else np.ones(())
+        n = counts.reshape(-1, *[1] * form.ndim)
+        return self.update(self, factors, n * eye * form.degrees(len(floor)), counts, floor)[0]
+
+    @property
     def own_moments(self) -> bool:
-        """Whether the M-step is the mean scatter in the structure's own form, a maximum known in closed form."""
+        """Whether the M-step is the mean scatter in the structure's own form."""
         return self.update is _own_moments
 
     def m_step(self, factors: Array, scatter: Array, counts: Array, floor: Array) -> tuple[Array, Flags]:
         """New factors, and (m,) where the floor acted."""
         return self.update(self, factors, scatter, counts, floor)
+
+
+def _parts(minimise: Minimise) -> Update:
+    """The M-step of a structure that shares part of the covariance, on square roots of the mean scatter."""
+
+    def update(
+        structure: Structure, factors: Array, scatter: Array, counts: Array, floor: Array
+    ) -> tuple[Array, Flags]:
+        form = structure.form
+        roots, thin = form.multiply(factors, scatter / counts.reshape(-1, *[1] * form.ndim), floor)
+        new = minimise(roots, counts, factors)
+        lifted, thinner = form.lift(lower_from_square_roots(new) if form.ndim == 2 else new, floor)
+        # A flat scatter is no harm where only the orientation is a component's own: its spreads are the common ones.
+        return lifted, thinner | (thin & ("V" in structure.name[:2]))
+
+    return update
 
 
 def _own_moments(
@@ -62,40 +97,44 @@ def _own_moments(
     return form.multiply(factors, scatter / n.reshape(-1, *[1] * form.ndim), floor)
 
 
-STRUCTURES: dict[str, Structure] = {
-    s.name: s
-    for s in (
-        Structure("E", SPHERICAL, True, lambda k, d: 1, "equal variances", _own_moments),
-        Structure("V", SPHERICAL, False, lambda k, d: k, "each its own variance", _own_moments),
-        Structure("EII", SPHERICAL, True, lambda k, d: 1, "round, equal size", _own_moments),
-        Structure("VII", SPHERICAL, False, lambda k, d: k, "round, each its own size", _own_moments),
-        Structure("EEI", DIAGONAL, True, lambda k, d: d, "axis-aligned, equal size and shape", _own_moments),
-        Structure(
-            "VVI",
-            DIAGONAL,
-            False,
-            lambda k, d: k * d,
-            "axis-aligned, each its own size and shape",
-            _own_moments,
-        ),
-        Structure(
-            "EEE",
-            FULL,
-            True,
-            lambda k, d: d * (d + 1) // 2,
-            "equal size, shape and orientation",
-            _own_moments,
-        ),
-        Structure(
+def _row(
+    name: str, form: Form, shared: bool, parameters: Callable[[int, int], int], description: str, update: Update
+) -> tuple[str, Structure]:
+    return name, Structure(name, form, shared, parameters, description, update)
+
+
+def _turns(d: int) -> int:
+    """Free parameters of an orientation."""
+    return d * (d - 1) // 2
+
+
+STRUCTURES: dict[str, Structure] = dict(
+    (
+        _row("E", SPHERICAL, True, lambda k, d: 1, "equal variances", _own_moments),
+        _row("V", SPHERICAL, False, lambda k, d: k, "each its own variance", _own_moments),
+        _row("EII", SPHERICAL, True, lambda k, d: 1, "round, equal size", _own_moments),
+        _row("VII", SPHERICAL, False, lambda k, d: k, "round, each its own size", _own_moments),
+        _row("EEI", DIAGONAL, True, lambda k, d: d, "axis-aligned, equal size and shape", _own_moments),
+        _row("VEI", DIAGONAL, False, lambda k, d: k + d - 1, "axis-aligned, equal shape", _parts(vei)),
+        _row("EVI", DIAGONAL, False, lambda k, d: 1 + k * (d - 1), "axis-aligned, equal size", _parts(evi)),
+        _row("VVI", DIAGONAL, False, lambda k, d: k * d, "axis-aligned, each its own size and shape", _own_moments),
+        _row("EEE", FULL, True, lambda k, d: d + _turns(d), "equal size, shape and orientation", _own_moments),
+        _row("VEE", FULL, False, lambda k, d: k + d - 1 + _turns(d), "equal shape and orientation", _parts(vee)),
+        _row("EVE", FULL, False, lambda k, d: 1 + k * (d - 1) + _turns(d), "equal size and orientation", _parts(eve)),
+        _row("VVE", FULL, False, lambda k, d: k * d + _turns(d), "equal orientation", _parts(vve)),
+        _row("EEV", FULL, False, lambda k, d: d + k * _turns(d), "equal size and shape", _parts(eev)),
+        _row("VEV", FULL, False, lambda k, d: k + d - 1 + k * _turns(d), "equal shape", _parts(vev)),
+        _row("EVV", FULL, False, lambda k, d: 1 + k * (d - 1 + _turns(d)), "equal size", _parts(evv)),
+        _row(
             "VVV",
             FULL,
             False,
-            lambda k, d: k * d * (d + 1) // 2,
+            lambda k, d: k * (d + _turns(d)),
             "each its own size, shape and orientation",
             _own_moments,
         ),
     )
-}
+)
 
 ALIASES = {"FULL": "VVV", "TIED": "EEE", "DIAG": "VVI", "SPHERICAL": "VII"}
 """scikit-learn's names."""
@@ -111,7 +150,7 @@ def nested(inner: str, outer: str) -> bool:
 
 def structure_names(n_features: int) -> tuple[str, ...]:
     """All structures for that many columns, simplest first."""
-    return tuple(name for name in STRUCTURES if (len(name) == 1) == (n_features == 1))
+    return tuple(name for name, s in STRUCTURES.items() if (len(name) == 1) == (n_features == 1) and not s.shares_parts)
 
 
 def resolve_structure(name: str, n_features: int) -> Structure:

@@ -68,6 +68,10 @@ class Form(Protocol):
         """L · root(M) with the floor applied, and (m,) where the floor acted."""
         ...
 
+    def lift(self, factors: Array, floor: Array) -> tuple[Array, Flags]:
+        """Factors with no standard deviation below the floor, and (m,) where that raised one."""
+        ...
+
     def ratio_trace(self, factors: Array, new: Array, moments: Array) -> Array:
         """tr(R⁻¹ M R⁻ᵀ) with R = L⁻¹ L_new: what Σ r |z|² becomes under new factors."""
         ...
@@ -138,9 +142,12 @@ class Full:
             new = factors @ np.linalg.cholesky(moments)
         except np.linalg.LinAlgError:
             return lift_singular_values(factors @ semidefinite_root(moments), floor)
-        if np.all(diagonals(new) > NEAR_FLOOR * floor):
-            return new, np.zeros(len(new), dtype=bool)
-        return lift_singular_values(new, floor)
+        return self.lift(new, floor)
+
+    def lift(self, factors: Array, floor: Array) -> tuple[Array, Flags]:
+        if np.all(diagonals(factors) > NEAR_FLOOR * floor):
+            return factors, np.zeros(len(factors), dtype=bool)
+        return lift_singular_values(factors, floor)
 
     def ratio_trace(self, factors: Array, new: Array, moments: Array) -> Array:
         ratio = solve_lower_stack(factors, np.broadcast_to(new, (max(len(new), len(factors)), *new.shape[1:])))
@@ -197,9 +204,11 @@ class Diagonal:
         return 1
 
     def multiply(self, factors: Array, moments: Array, floor: Array) -> tuple[Array, Flags]:
-        new = factors * np.sqrt(np.maximum(moments, 0.0))
-        acted: Flags = np.any(new < floor, axis=-1)
-        return np.maximum(new, floor), acted
+        return self.lift(factors * np.sqrt(np.maximum(moments, 0.0)), floor)
+
+    def lift(self, factors: Array, floor: Array) -> tuple[Array, Flags]:
+        acted: Flags = np.any(factors < floor, axis=-1)
+        return np.maximum(factors, floor), acted
 
     def ratio_trace(self, factors: Array, new: Array, moments: Array) -> Array:
         trace: Array = (moments * (factors / new) ** 2).sum(axis=-1)
@@ -252,10 +261,12 @@ class Spherical:
         return n_features
 
     def multiply(self, factors: Array, moments: Array, floor: Array) -> tuple[Array, Flags]:
-        new = factors * np.sqrt(np.maximum(moments, 0.0))
+        return self.lift(factors * np.sqrt(np.maximum(moments, 0.0)), floor)
+
+    def lift(self, factors: Array, floor: Array) -> tuple[Array, Flags]:
         lowest = float(floor.max())
-        acted: Flags = new < lowest
-        return np.maximum(new, lowest), acted
+        acted: Flags = factors < lowest
+        return np.maximum(factors, lowest), acted
 
     def ratio_trace(self, factors: Array, new: Array, moments: Array) -> Array:
         return moments * (factors / new) ** 2

@@ -237,8 +237,8 @@ class Gaussian(Family):
         collapsed = tuple(np.flatnonzero(np.broadcast_to(acted, (self.n_components,))).tolist())
         emptied = tuple(np.flatnonzero(empty).tolist())
         maximum = None
-        if self._structure.own_moments and not collapsed and not emptied:
-            # Σ is the mean scatter in the structure's own form, so the squares left under it are one a row and column.
+        if not collapsed and not emptied:
+            # Every structure has a scale to choose, and at the best one the squares left are one a row and column.
             total = float(counts.sum())
             maximum = -0.5 * self.n_features * (LOG_2PI + 1) * total - float(counts @ new.log_dets)
         return MStep(new, collapsed, emptied, maximum)
