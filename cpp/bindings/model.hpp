@@ -19,7 +19,30 @@ inline Kind find_kind(const std::string& name, const char* KindName::*field, con
     }
     throw nb::value_error((std::string(what) + " is '" + name + "'; expected one of: " + known + ".").c_str());
 }
-inline Kind kind_of_structure(const std::string& name) { return find_kind(name, &KindName::structure, "structure"); }
+
+struct PartsName {
+    const char* structure;
+    Parts parts;
+    Kind kind;
+};
+inline constexpr PartsName parts_names[] = {
+    {"VEI", Parts::vei, Kind::diag}, {"EVI", Parts::evi, Kind::diag}, {"VEE", Parts::vee, Kind::full},
+    {"EVE", Parts::eve, Kind::full}, {"VVE", Parts::vve, Kind::full}, {"EEV", Parts::eev, Kind::full},
+    {"VEV", Parts::vev, Kind::full}, {"EVV", Parts::evv, Kind::full}};
+
+inline const PartsName* find_parts(const std::string& structure) {
+    for (const PartsName& row : parts_names)
+        if (structure == row.structure) return &row;
+    return nullptr;
+}
+inline Parts parts_of_structure(const std::string& name) {
+    const PartsName* row = find_parts(name);
+    return row ? row->parts : Parts::none;
+}
+inline Kind kind_of_structure(const std::string& name) {
+    const PartsName* row = find_parts(name);
+    return row ? row->kind : find_kind(name, &KindName::structure, "structure");
+}
 
 inline Shape shape_of_factors(Kind kind, std::int64_t K, std::int64_t D) {
     switch (kind) {

@@ -258,12 +258,13 @@ nb::tuple group(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::h
 // The starts of `climb` and `climb_many`, checked and copied, and the arrays of their results.
 struct Starts {
     Kind kind;
+    Parts parts;
     std::int64_t B, K, D;
     std::vector<double> log_weights, means, factors;
     Shape factor_shape;
 
     Starts(const std::string& structure, nb::handle lw, nb::handle mu, nb::handle f, std::int64_t n_features)
-        : kind(kind_of_structure(structure)), D(n_features) {
+        : kind(kind_of_structure(structure)), parts(parts_of_structure(structure)), D(n_features) {
         const View view(lw, "log_weights");
         view.expect_float64().expect({-1, -1});
         B = view.shape()[0];
@@ -293,6 +294,7 @@ nb::tuple run_climb(ClimbRequest& request, const Starts& starts, nb::handle trac
     request.n_starts = B;
     request.n_components = K;
     request.kind = starts.kind;
+    request.parts = starts.parts;
     request.log_weights = starts.log_weights.data();
     request.means = starts.means.data();
     request.factors = starts.factors.data();
@@ -382,6 +384,7 @@ nb::object vector_function(const std::string& name, nb::handle x) {
 }
 
 void bind_agglomerate(nb::module_& m);  // agglomerate.cpp
+void bind_shared_parts(nb::module_& m);  // shared_parts.cpp
 
 std::vector<std::string> instruction_sets() {
     std::vector<std::string> names;
@@ -424,5 +427,6 @@ NB_MODULE(_core, m) {
           "log_weights"_a, "means"_a, "factors"_a, "floor"_a, "tol"_a, "max_iter"_a, "n_threads"_a, "trace"_a = nb::none(),
           "accelerate"_a = true);
     bind_agglomerate(m);
+    bind_shared_parts(m);
     m.def("vector_function", vector_function, "name"_a, "x"_a);
 }

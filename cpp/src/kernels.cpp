@@ -54,6 +54,7 @@ const Engine engine = {
     make<Partition, Task, PartitionRequest>,
     make_group,
     make<Climb, Task, ClimbRequest>,
+    share_parts,
     map<double, exp_of<double>>,
     map<float, exp_of<float>>,
     map<double, log_of<double>>,

@@ -206,6 +206,13 @@ def group(
     whatever X is. An empty group has mean and scatter 0.
     """
 
+def shared_parts(structure: str, counts: _Float, old: _Float, roots: _Float, rounds: int) -> _Float:
+    """M-steps of B stacks: square roots (B, K, D, D) or (B, K, D) of the mean scatter become factors of a structure.
+
+    counts (B, K); old, like roots, gives volumes and axes to start from. At most `rounds` rounds. What is not finite is
+    left so. The NumPy twin is mixtura.families.shared_parts.
+    """
+
 def agglomerate(counts: _Float, means: _Float, scatter: _Float, tau: float, nu: float) -> NDArray[np.int32]:
     """Merge G groups two at a time, always those whose merging costs least, until one is left.
 

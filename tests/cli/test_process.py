@@ -103,7 +103,7 @@ def test_a_terminal_gets_progress_and_emphasis():
     text = seen.decode()
     assert process.returncode == 0
     assert "\x1b[1;32m3 groups" in text
-    assert "/18" in text
+    assert "/42" in text
     assert "best EEE,3, BIC 2314.30" in text
 
 

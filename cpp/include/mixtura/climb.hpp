@@ -11,6 +11,7 @@
 
 #include "free_parameters.hpp"
 #include "mstep.hpp"
+#include "shared_parts.hpp"
 #include "sweep.hpp"
 
 namespace mixtura::MIXTURA_ARCH {
@@ -98,10 +99,11 @@ struct ClimbRules {
 template <class T>
 class Climber {
 public:
-    Climber(Kind kind, std::int64_t K, std::int64_t D)
-        : kind_(kind), K_(K), D_(D), size_(K + K * D + factors_size(kind, K, D)),
-          kernel_(make_kernel<T>(kind, K, D, true)), m_step_(kind, K, D), free_(kind, K, D), sound_(size_),
-          next_(size_), tried_(size_), phi_(4 * size_), counts_(K), sums_(K * D), squares_(K),
+    Climber(Kind kind, Parts parts, std::int64_t K, std::int64_t D)
+        : kind_(kind), parts_(parts), K_(K), D_(D), size_(K + K * D + factors_size(kind, K, D)),
+          whole_(size_ + SharedParts::state_size(parts, D)), kernel_(make_kernel<T>(kind, K, D, true)),
+          m_step_(kind, K, D), shared_(parts, K, D), free_(kind, K, D), sound_(whole_), next_(whole_), tried_(whole_),
+          weights_(K), phi_(4 * size_), counts_(K), sums_(K * D), squares_(K),
           scatter_(scatter_size(kind, K, D) + 1), raw_(kernel_->sums_size()), energies_(K * block_rows<T>(D)),
           resp_((K + 1) * block_rows<T>(D)), scratch_(kernel_->scratch_size(slabs_for<T>(block_rows<T>(D)))) {
         moments_ = {0, 0, counts_.get(), sums_.get(), squares_.get(), scatter_.get()};
@@ -115,6 +117,7 @@ public:
         std::memcpy(tried_.get() + K_, means, K_ * D_ * sizeof(double));
         std::memcpy(tried_.get() + K_ + K_ * D_, factors, factors_size(kind_, K_, D_) * sizeof(double));
         free_.measure(log_weights, means, factors);
+        if (whole_ > size_) shared_.look(factors, tried_.get() + size_);
     }
     Status run(const PackedRows<T>& rows, const ClimbRules& rules) {
         rules_ = rules;
@@ -149,10 +152,15 @@ public:
 private:
     // The M-step at sound_, into next_, and the bound there.
     Status m_step() {
-        std::memcpy(next_.get(), sound_.get(), size_ * sizeof(double));
-        double* p = next_.get();
-        if (!m_step_(moments_, p, p + K_, p + K_ + K_ * D_) || m_step_.below(p + K_ + K_ * D_, rules_.floor))
-            return Status::collapsed;
+        std::memcpy(next_.get(), sound_.get(), whole_ * sizeof(double));
+        double *p = next_.get(), *factors = p + K_ + K_ * D_;
+        if (!m_step_(moments_, p, p + K_, factors)) return Status::collapsed;
+        const bool own_shapes = parts_ == Parts::none || parts_ == Parts::evi || parts_ == Parts::evv;
+        if (own_shapes && m_step_.below(factors, rules_.floor)) return Status::collapsed;
+        if (parts_ != Parts::none) {
+            const bool known = shared_(counts_.get(), sound_.get() + K_ + K_ * D_, factors, p + size_);
+            if (!known || m_step_.below(factors, rules_.floor)) return Status::collapsed;
+        }
         // Q(next | sound) - Q(sound | sound): what is left of the squares under the new factors is N D.
         double rise = 0, squares = 0;
         for (std::int64_t k = 0; k < K_; ++k) {
@@ -184,7 +192,7 @@ private:
     // Move to next_, whose M-step is done: read the rows there, check the certificate, ask whether to stop.
     Status follow(const PackedRows<T>& rows, Aitken& aitken) {
         ++n_iter;
-        std::memcpy(tried_.get(), next_.get(), size_ * sizeof(double));
+        std::memcpy(tried_.get(), next_.get(), whole_ * sizeof(double));
         const Status status = visit(rows);
         if (status != Status::max_iter) return status;
         const double slack = (sizeof(T) == 4 ? 1e-5 : 1e-12) * size_of_sums_;
@@ -208,7 +216,7 @@ private:
                 trial[i] = p0[i] + 2 * length * r + length * length * v;
             }
             const double* factors = tried_.get() + K_ + K_ * D_;
-            if (free_.unpack(trial, tried_.get()) && !m_step_.below(factors, rules_.floor)) {
+            if (free_.unpack(trial, tried_.get()) && project() && !m_step_.below(factors, rules_.floor)) {
                 ++n_iter;
                 if (visit(rows) == Status::max_iter && moments_.log_likelihood >= bound_) {
                     keep();
@@ -221,6 +229,14 @@ private:
             }
         }
         return follow(rows, aitken);
+    }
+    // Extrapolated covariances keep no structure by themselves: tried_ becomes the nearest that does (Kullback & Leibler).
+    bool project() {
+        if (parts_ == Parts::none) return true;
+        double *p = tried_.get(), *factors = p + K_ + K_ * D_;
+        for (std::int64_t k = 0; k < K_; ++k) weights_[k] = std::exp(p[k]);
+        std::memcpy(p + size_, next_.get() + size_, (whole_ - size_) * sizeof(double));
+        return shared_(weights_.get(), factors, factors, p + size_);
     }
     double step_length(const double* p0, const double* p1, const double* p2) const {
         double r2 = 0, v2 = 0;
@@ -267,7 +283,7 @@ private:
         accept();
     }
     void accept() {
-        std::memcpy(sound_.get(), tried_.get(), size_ * sizeof(double));
+        std::memcpy(sound_.get(), tried_.get(), whole_ * sizeof(double));
         log_likelihood = moments_.log_likelihood;
         log_max_resp = moments_.log_max_resp;
     }
@@ -278,13 +294,15 @@ private:
     }
 
     const Kind kind_;
-    const std::int64_t K_, D_, size_;
+    const Parts parts_;
+    const std::int64_t K_, D_, size_, whole_;  // whole_: with what SharedParts keeps beside the parameters
     Kernel<T>* kernel_;
     MStep m_step_;
+    SharedParts shared_;
     FreeParameters free_;
     ClimbRules rules_{};
     double weight_ = 0, bound_ = 0, size_of_sums_ = 0, longest_ = 4;
-    Buffer<double> sound_, next_, tried_, phi_, counts_, sums_, squares_, scatter_, raw_;
+    Buffer<double> sound_, next_, tried_, weights_, phi_, counts_, sums_, squares_, scatter_, raw_;
     Buffer<T> energies_, resp_, scratch_;
     Moments moments_;
 };
@@ -307,7 +325,7 @@ public:
     void leaf(std::int64_t b, char*, double*) const override {
         const ClimbRequest& q = request_;
         const std::int64_t K = q.n_components, D = q.rows.n_features, size = factors_size(q.kind, K, D);
-        Climber<T> climber(q.kind, K, D);
+        Climber<T> climber(q.kind, q.parts, K, D);
         climber.start(q.log_weights + b * K, q.means + b * K * D, q.factors + b * size);
         Status status;
         double* trace = q.trace ? q.trace + b * q.trace_rows * 3 : nullptr;

@@ -19,6 +19,9 @@ enum class Kind : int {
     tied_spherical  // (1,)
 };
 
+// What the components of a structure share besides, by mclust's letters; none where each has, or all have, one covariance.
+enum class Parts { none, vei, evi, vee, eve, vve, eev, vev, evv };
+
 struct ModelView {
     Kind kind;
     std::int64_t n_components, n_features;
@@ -139,6 +142,7 @@ struct ClimbRequest {
     std::int64_t data_stride, weight_batch_stride;
     std::int64_t n_starts, n_components;
     Kind kind;
+    Parts parts;
     const double *log_weights, *means, *factors;  // the starts
     const double* floor;                          // (D,), or (n_starts, D) for separate data sets
     double tol;
@@ -164,6 +168,8 @@ struct Engine {
     Task* (*partition)(const PartitionRequest&);
     Task* (*group)(const GroupRequest&);
     Task* (*climb)(const ClimbRequest&);
+    // Roots (K, ...) become factors that keep the structure, in place: parts, K, D, counts, old factors, roots, rounds.
+    bool (*share_parts)(Parts, std::int64_t, std::int64_t, const double*, const double*, double*, int);
     void (*exponential64)(const double* x, double* out, std::int64_t n);
     void (*exponential32)(const float* x, float* out, std::int64_t n);
     void (*logarithm64)(const double* x, double* out, std::int64_t n);

@@ -13,12 +13,13 @@ from mixtura.algorithms.degeneracy import fewest_rows
 from mixtura.algorithms.ends import Ends
 from mixtura.algorithms.iteration import inner_floor
 from mixtura.algorithms.stack import Stack
+from mixtura.families.covariance import STRUCTURES as ALL
 from mixtura.families.covariance import Structure
 from mixtura.sources import ArraySource
 from mixtura.sweep import Sweep
 
-STRUCTURES = {"E": "EII", "V": "VII"} | {name: name for name in ("EII", "VII", "EEI", "VVI", "EEE", "VVV")}
-"""Structures whose M-step the core knows, under its names."""
+STRUCTURES = {name: {"E": "EII", "V": "VII"}.get(name, name) for name in ALL}
+"""The structures, under the core's names."""
 
 CONVERGED, STOPPED, COLLAPSED, EMPTIED, VIOLATED = range(5)
 

@@ -25,6 +25,9 @@ Whole = npt.NDArray[np.int32]
 MANY_GROUPS = 8
 """From here on k-means takes each seed as the best of a few draws: one draw alone too often misses a group."""
 
+START_ROUNDS = 20
+"""Of an M-step that iterates."""
+
 LLOYD_ITERATIONS = 20
 """Enough for a start: EM does the rest."""
 
@@ -141,7 +144,7 @@ class Groupings:
 
     def starts(self, structure: Structure, floor: Array) -> Stack:
         """The M-step of a structure for each partition."""
-        if not structure.own_moments:
+        if not (structure.own_moments or structure.shares_parts):
             mixtures = [self[i].mixture(structure, floor, method).mixture for i, method in enumerate(self.methods)]
             return Stack.of(mixtures)
         form, d = structure.form, self.means.shape[2]
@@ -164,6 +167,8 @@ class Groupings:
         stacked = moments.reshape(-1, *moments.shape[2:])
         origin = np.broadcast_to(origin, moments.shape).reshape(stacked.shape)
         factors = form.multiply(origin, stacked, floor)[0].reshape(moments.shape)
+        if structure.shares_parts:
+            factors = _core.shared_parts(structure.name, self.counts, factors, factors, START_ROUNDS)
         return Stack(self.counts / total[:, None], self.means, factors, structure)
 
 

@@ -23,8 +23,10 @@ CHEAP = 2e10
 USUAL_ITERATIONS = 100
 
 LONG_RUN = ((60, 6),)
+CHALLENGES = ((10, 10), (50, 6))
 SHORT_RUNS = ((1, 8), (4, 3))
-"""EM iterations, and how many distinct starts go on after them: where they are cheap, and where they are not."""
+"""EM iterations, and how many distinct starts go on after them: where they are cheap, there against a champion, and
+where they are not."""
 
 NEAR_GAIN = 0.1
 """Nats, total: a start rests where Aitken's estimate of its remaining gain lies below, until the field is cut."""
@@ -55,7 +57,8 @@ def compete(sweep: Sweep, starts: Stack, rules: Rules, champion: Climb | None = 
 
     With a `champion` only those go to the end that may come out above it.
     """
-    rounds = SHORT_RUNS if is_costly(sweep, starts[0], len(starts)) else LONG_RUN
+    cheap = LONG_RUN if champion is None else CHALLENGES
+    rounds = SHORT_RUNS if is_costly(sweep, starts[0], len(starts)) else cheap
     alive = leader = list(range(len(starts)))
     few = len(starts) <= rounds[-1][1] and champion is None
     if few or sum(run for run, _ in rounds) >= rules.max_iter:

@@ -12,9 +12,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mixtura import _core
 from mixtura.errors import StructureError
 from mixtura.families.factors import DIAGONAL, FULL, SPHERICAL, Form
-from mixtura.families.shared_parts import eev, eve, evi, evv, vee, vei, vev, vve
+from mixtura.families.shared_parts import (
+    MOST_STEPS,
+    eev,
+    eve,
+    one_volume,
+    own,
+    thin_along_common_axes,
+    vee,
+    vei,
+    vev,
+    vve,
+)
 from mixtura.linalg import lower_from_square_roots
 from mixtura.validation import Array, Flags, nearest_names
 
@@ -76,13 +88,26 @@ def _parts(minimise: Minimise) -> Update:
         structure: Structure, factors: Array, scatter: Array, counts: Array, floor: Array
     ) -> tuple[Array, Flags]:
         form = structure.form
-        roots, thin = form.multiply(factors, scatter / counts.reshape(-1, *[1] * form.ndim), floor)
-        new = minimise(roots, counts, factors)
-        lifted, thinner = form.lift(lower_from_square_roots(new) if form.ndim == 2 else new, floor)
-        # A flat scatter is no harm where only the orientation is a component's own: its spreads are the common ones.
-        return lifted, thinner | (thin & ("V" in structure.name[:2]))
+        # Roots a little below the floor keep logarithms finite; whether a spread of the new covariances is, is asked at
+        # the end, before a common volume hides it. A flat scatter is no harm to those whose shape others share.
+        roots = form.multiply(factors, scatter / counts.reshape(-1, *[1] * form.ndim), 0.5 * floor)[0]
+        new = minimise(roots, counts, factors) if minimise in CLOSED else _iterate(structure, roots, counts, factors)
+        lifted, acted = form.lift(lower_from_square_roots(new) if form.ndim == 2 else new, floor)
+        if structure.name == "EVE":
+            return lifted, thin_along_common_axes(roots, lifted, floor)
+        return one_volume(lifted, counts) if structure.name.startswith("EV") else lifted, acted
 
     return update
+
+
+CLOSED = (own, eev)
+"""M-steps in closed form; the others iterate in the compiled core, as their NumPy twins say."""
+
+
+def _iterate(structure: Structure, roots: Array, counts: Array, factors: Array) -> Array:
+    old = np.broadcast_to(factors, roots.shape)
+    new: Array = _core.shared_parts(structure.name, counts[None], old[None], roots[None], MOST_STEPS)[0]
+    return new
 
 
 def _own_moments(
@@ -116,7 +141,7 @@ STRUCTURES: dict[str, Structure] = dict(
         _row("VII", SPHERICAL, False, lambda k, d: k, "round, each its own size", _own_moments),
         _row("EEI", DIAGONAL, True, lambda k, d: d, "axis-aligned, equal size and shape", _own_moments),
         _row("VEI", DIAGONAL, False, lambda k, d: k + d - 1, "axis-aligned, equal shape", _parts(vei)),
-        _row("EVI", DIAGONAL, False, lambda k, d: 1 + k * (d - 1), "axis-aligned, equal size", _parts(evi)),
+        _row("EVI", DIAGONAL, False, lambda k, d: 1 + k * (d - 1), "axis-aligned, equal size", _parts(own)),
         _row("VVI", DIAGONAL, False, lambda k, d: k * d, "axis-aligned, each its own size and shape", _own_moments),
         _row("EEE", FULL, True, lambda k, d: d + _turns(d), "equal size, shape and orientation", _own_moments),
         _row("VEE", FULL, False, lambda k, d: k + d - 1 + _turns(d), "equal shape and orientation", _parts(vee)),
@@ -124,7 +149,7 @@ STRUCTURES: dict[str, Structure] = dict(
         _row("VVE", FULL, False, lambda k, d: k * d + _turns(d), "equal orientation", _parts(vve)),
         _row("EEV", FULL, False, lambda k, d: d + k * _turns(d), "equal size and shape", _parts(eev)),
         _row("VEV", FULL, False, lambda k, d: k + d - 1 + k * _turns(d), "equal shape", _parts(vev)),
-        _row("EVV", FULL, False, lambda k, d: 1 + k * (d - 1 + _turns(d)), "equal size", _parts(evv)),
+        _row("EVV", FULL, False, lambda k, d: 1 + k * (d - 1 + _turns(d)), "equal size", _parts(own)),
         _row(
             "VVV",
             FULL,
@@ -150,7 +175,7 @@ def nested(inner: str, outer: str) -> bool:
 
 def structure_names(n_features: int) -> tuple[str, ...]:
     """All structures for that many columns, simplest first."""
-    return tuple(name for name, s in STRUCTURES.items() if (len(name) == 1) == (n_features == 1) and not s.shares_parts)
+    return tuple(name for name in STRUCTURES if (len(name) == 1) == (n_features == 1))
 
 
 def resolve_structure(name: str, n_features: int) -> Structure:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mixtura.linalg import diagonals, lower_from_square_roots, solve_lower
-from mixtura.validation import Array
+from mixtura.validation import Array, Flags
 
 TOLERANCE = 1e-11
 """Of the logarithm of a volume, or of an angle in radians."""
@@ -56,18 +56,17 @@ def vei(roots: Roots, counts: Array, old: Array) -> Roots:
     return np.sqrt(_common_shape(roots**2, counts, log_volumes(old)))
 
 
-def evi(roots: Roots, counts: Array, old: Array) -> Roots:
-    """Axis-aligned, one volume, own shapes: λ = Σ N_k gm_k / N."""
-    means = _geometric_means(roots)
-    new: Array = roots / means * np.sqrt(counts @ means[:, 0] ** 2 / counts.sum())
-    return new
+def own(roots: Roots, counts: Array, old: Array) -> Roots:
+    """Nothing shared but, where `one_volume` follows, the volume: EVI and EVV."""
+    return roots
 
 
-def evv(roots: Roots, counts: Array, old: Array) -> Roots:
-    """One volume, all else own: λ = Σ N_k |W_k / N_k|^(1/D) / N."""
-    means = np.exp(np.linalg.slogdet(roots)[1] / roots.shape[1])
-    new: Array = roots * (np.sqrt(counts @ means**2 / counts.sum()) / means)[:, None, None]
-    return new
+def one_volume(factors: Array, counts: Array) -> Array:
+    """The same shapes and orientations with the volume that is best for all: λ = Σ N_k λ_k / N."""
+    logs = log_volumes(factors)
+    volume = np.log(counts @ np.exp(logs) / counts.sum())
+    scaled: Array = factors * np.exp((volume - logs) / 2).reshape(-1, *[1] * (factors.ndim - 1))
+    return scaled
 
 
 def eev(roots: Roots, counts: Array, old: Array) -> Roots:
@@ -112,18 +111,21 @@ def vve(roots: Roots, counts: Array, old: Array) -> Roots:
 
 
 def eve(roots: Roots, counts: Array, old: Array) -> Roots:
-    """One volume, own shapes along common axes: Σ_k N_k gm_j (Dᵀ W_k D)_jj is least."""
+    """Own shapes along common axes, before `one_volume`: Σ_k N_k gm_j (Dᵀ W_k D)_jj is least."""
 
     def weights(squares: Array) -> Array:
         return counts * _geometric_means(squares)[:, 0]
 
-    def objective(squares: Array) -> float:
-        return float(counts.sum() * squares.shape[1] * np.log(weights(squares).sum()))
+    axes, squares = _common_axes(roots, counts, old, weights, lambda squares: float(weights(squares).sum()))
+    return axes * np.sqrt(squares)[:, None, :]
 
-    axes, squares = _common_axes(roots, counts, old, weights, objective)
-    volume = weights(squares).sum() / counts.sum()
-    new: Array = axes * np.sqrt(volume * squares / _geometric_means(squares))[:, None, :]
-    return new
+
+def thin_along_common_axes(roots: Roots, factors: Array, floor: Array) -> Flags:
+    """(K,): where a spread along the common axes of the factors is below the floor, before one volume hides it."""
+    axes = _axes_of(factors)
+    spreads = np.sqrt(((np.swapaxes(axes, 0, 1) @ roots) ** 2).sum(axis=2))
+    thin: Flags = np.any(spreads < np.sqrt((floor**2) @ axes**2), axis=1)
+    return thin
 
 
 def _common_axes(
