@@ -12,7 +12,7 @@ from mixtura.densities.gaussians import Gaussians, as_mixture, log_normal, log_s
 from mixtura.densities.roots import bracketed_root
 from mixtura.errors import ParameterError, ShapeError
 from mixtura.mixture import Mixture
-from mixtura.validation import Array
+from mixtura.validation import Array, Flags
 
 SHIFTS, POINTS = 12, 4093
 """Randomly shifted lattices, from whose scatter the error of a box is known, and points in each (a prime)."""
@@ -111,12 +111,11 @@ def quantile(mixture: Mixture[Any], p: Any, upper: bool = False) -> Array:
         ends = gaussians.means[:, 0] + spreads(gaussians) * z
 
         def off(x: Array) -> tuple[Array, Array]:
-            below, slope_below = log_cdf(gaussians, x, False)
-            beyond, slope_beyond = log_cdf(gaussians, x, True)
-            value = np.where(above, beyond, below) - np.log(tail)
-            return value, np.where(above, slope_beyond, slope_below)
+            value, slope = _log_tail(gaussians, x, above)
+            return value - np.log(tail), slope
 
-        root = bracketed_root(off, ends.min(axis=1), ends.max(axis=1))
+        noise = 2 * np.finfo(float).eps * (1 - np.log(tail))
+        root = bracketed_root(off, ends.min(axis=1), ends.max(axis=1), noise)
         found[inside] = root * gaussians.coordinates.scale + gaussians.coordinates.centre[0]
     values: Array = found.reshape(wanted.shape)
     return values[()]
@@ -205,17 +204,18 @@ def tail_probability(gaussians: Gaussians, x: Array, upper: bool) -> Array:
     return probability
 
 
-def log_cdf(gaussians: Gaussians, x: Array, upper: bool) -> tuple[Array, Array]:
-    """log F(x), or log (1 − F(x)), and its derivative, at any number of places."""
+def _log_tail(gaussians: Gaussians, x: Array, above: Flags) -> tuple[Array, Array]:
+    """log F(x), or log (1 − F(x)) where `above`, and its derivative, at places (m,)."""
     from scipy.special import log_ndtr
 
     sd = spreads(gaussians)
-    z = (x[..., None] - gaussians.means[:, 0]) / sd
+    z = (x[:, None] - gaussians.means[:, 0]) / sd
+    sign = np.where(above, -1.0, 1.0)
     log_weights = np.log(gaussians.weights)
-    value = np.minimum(log_sum_exp(log_weights + log_ndtr(-z if upper else z)), 0.0)
-    with np.errstate(invalid="ignore", over="ignore"):
-        slope = np.exp(log_sum_exp(log_weights + log_normal(z) - np.log(sd)) - value)
-    return value, -slope if upper else slope
+    value = np.minimum(log_sum_exp(log_weights + log_ndtr(sign[:, None] * z)), 0.0)
+    with np.errstate(over="ignore"):
+        slope = sign * np.exp(log_sum_exp(log_weights + log_normal(z) - np.log(sd)) - value)
+    return value, slope
 
 
 def _points(x: Any, n_features: int) -> Array:

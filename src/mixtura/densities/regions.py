@@ -125,7 +125,8 @@ def _ends(gaussians: Gaussians, turns: Array, log_threshold: float) -> Array:
         value, slope = log_density(gaussians, x)
         return value - log_threshold, slope
 
-    return bracketed_root(off, places[crossing], places[crossing + 1]).reshape(-1, 2)
+    noise = 2 * np.finfo(float).eps * (1 + abs(log_threshold))
+    return bracketed_root(off, places[crossing], places[crossing + 1], noise).reshape(-1, 2)
 
 
 def _mass_outside(gaussians: Gaussians, ends: Array) -> float:

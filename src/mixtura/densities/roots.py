@@ -11,23 +11,25 @@ from mixtura.validation import Array
 MAX_STEPS = 200
 
 
-def bracketed_root(function: Callable[[Array], tuple[Array, Array]], low: Array, high: Array) -> Array:
+def bracketed_root(
+    function: Callable[[Array], tuple[Array, Array]], low: Array, high: Array, noise: Array | float = 0.0
+) -> Array:
     """x in [low, high] with f(x) = 0, where f changes its sign between the ends.
 
     Newton's step where it stays in the bracket and halves the last step but one, else the middle (Press et al. 2007,
-    rtsafe); it ends where a step no longer moves x.
+    rtsafe); it ends where a step no longer moves x, or f is zero but for its own rounding.
 
     Parameters
     ----------
     function : of x (m,), giving f and f′ (m,) each
     low, high : (m,), low ≤ high
+    noise : (m,) or a number, the rounding of f near the root
 
     Returns
     -------
     (m,)
     """
     low, high = np.array(low, dtype=np.float64), np.array(high, dtype=np.float64)
-    unit = np.finfo(float).eps * np.maximum(np.abs(low), np.abs(high))  # below this the ends themselves are rounded
     rising = function(high)[0] >= function(low)[0]
     x = 0.5 * (low + high)
     before_last, last = high - low, high - low
@@ -36,13 +38,11 @@ def bracketed_root(function: Callable[[Array], tuple[Array, Array]], low: Array,
         above = (value >= 0) == rising
         high, low = np.where(above, x, high), np.where(above, low, x)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            step = -value / slope
-        newton = x + step
-        with np.errstate(invalid="ignore"):
-            good = (newton >= low) & (newton <= high) & (np.abs(step) <= 0.5 * np.abs(before_last))
-        following = np.where(value == 0, x, np.where(good, newton, 0.5 * (low + high)))
-        before_last, last = last, following - x
-        x = following
-        if np.all(np.abs(last) <= np.maximum(np.finfo(float).eps * np.abs(x), 1e-3 * unit)):
+            newton = x - value / slope
+            good = (newton >= low) & (newton <= high) & (np.abs(newton - x) <= 0.5 * np.abs(before_last))
+        following = np.where(good, newton, 0.5 * (low + high))
+        following = np.where(np.abs(value) <= noise, x, following)
+        before_last, last, x = last, following - x, following
+        if np.all(np.abs(last) <= np.finfo(float).eps * np.abs(x)):
             break
     return x
