@@ -7,7 +7,9 @@ import pytest
 from scipy.integrate import quad
 
 import mixtura as mx
+from mixtura.densities.gaussians import Gaussians
 from mixtura.errors import ParameterError, ShapeError
+from mixtura.families.covariance import STRUCTURES
 
 
 def random_mixture(seed, k=3, d=2):
@@ -53,6 +55,17 @@ def test_one_gaussian_has_closed_forms():
     entropy = mx.entropy(a, 1000)
     exact = 0.5 * np.linalg.slogdet(2 * np.pi * np.e * sa)[1]
     np.testing.assert_allclose([entropy.lower, entropy.upper], exact, rtol=1e-12)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_every_structure_has_triangular_factors_of_its_covariances(faithful, structure):
+    if len(structure) == 1:
+        faithful = faithful[:, :1]
+    mixture = mx.fit(faithful, 3, structure, n_starts=2).mixture
+    found = Gaussians.of(mixture)
+    covariances = found.covariances * found.coordinates.scale**2
+    np.testing.assert_allclose(covariances, mixture.components.component_covariances, rtol=1e-10)
+    assert not np.triu(found.factors, 1).any()
 
 
 @pytest.mark.parametrize("seed", range(6))
