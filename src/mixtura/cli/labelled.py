@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -28,10 +28,15 @@ def new_columns(
     if responsibilities:
         resp = mixture.responsibilities(rows)
         added |= {f"{prefix}p{k}": resp[:, k] for k in range(mixture.n_components)}
-    for name in added:
-        if name in taken:
-            raise DataError(f"the data already have a column {name!r}; choose other names with --prefix new_.")
+    refuse_taken(added, taken, "; choose other names with --prefix new_")
     return added
+
+
+def refuse_taken(names: Iterable[str], taken: Sequence[str], remedy: str = "; rename it") -> None:
+    """Refuse names of new columns that the data have already."""
+    for name in names:
+        if name in taken:
+            raise DataError(f"the data already have a column {name!r}{remedy}.")
 
 
 def write_labelled(data: str, table: pa.Table, added: Mapping[str, Any], out: str) -> None:

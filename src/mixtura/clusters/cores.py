@@ -13,6 +13,9 @@ from mixtura.clusters.graph import neighbour_pairs, segment_levels
 from mixtura.densities.gaussians import Gaussians, as_mixture
 from mixtura.densities.modes import Climber
 from mixtura.mixture import Mixture
+from mixtura.report.clusters import density_document
+from mixtura.report.document import Document
+from mixtura.report.text import document_text
 from mixtura.sources import as_source, by_columns
 from mixtura.tables import Table
 from mixtura.validation import Array, Labels, as_count
@@ -21,7 +24,7 @@ SHARE = 0.01
 """Where `min_rows` is not given, a core holds at least this share of the rows, and more rows than columns."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DensityMerging:
     """Clusters of rows that lie on one hill of a mixture's density.
 
@@ -63,6 +66,14 @@ class DensityMerging:
         """(n_samples,): the cluster of largest probability, counted from 0."""
         labels: Labels = self.responsibilities(X).argmax(axis=1)
         return labels
+
+    @property
+    def document(self) -> Document:
+        """The clusters and the components in them, as a report."""
+        return density_document(self)
+
+    def __repr__(self) -> str:
+        return document_text(self.document)
 
 
 def merge_by_density(mixture: Mixture[Any], X: Any, min_rows: int | None = None) -> DensityMerging:

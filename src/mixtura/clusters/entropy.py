@@ -11,6 +11,9 @@ import numpy as np
 from mixtura.clusters.path import MergePath
 from mixtura.densities.gaussians import as_mixture
 from mixtura.mixture import Mixture
+from mixtura.report.clusters import entropy_document
+from mixtura.report.document import Document
+from mixtura.report.text import document_text
 from mixtura.sources import Source, as_source, by_columns
 from mixtura.sweep.blocks import blocks
 from mixtura.sweep.evaluate import PIECE_ROWS
@@ -18,7 +21,7 @@ from mixtura.tables import Table
 from mixtura.validation import Array, Labels
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class EntropyMerging:
     """A mixture's components, merged step by step into fewer clusters; the density stays the same throughout.
 
@@ -73,6 +76,14 @@ class EntropyMerging:
         """(n_samples,): the cluster of largest probability, counted from 0."""
         labels: Labels = self.responsibilities(X, n_clusters).argmax(axis=1)
         return labels
+
+    @property
+    def document(self) -> Document:
+        """The clusters and the components in them, as a report."""
+        return entropy_document(self)
+
+    def __repr__(self) -> str:
+        return document_text(self.document)
 
 
 def merge_by_entropy(mixture: Mixture[Any], X: Any, sample_weight: Any = None) -> EntropyMerging:
