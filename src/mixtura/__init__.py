@@ -36,6 +36,9 @@ _WHERE = {
     "adjusted_rand": "mixtura.clusters.partitions",
     "match_labels": "mixtura.clusters.partitions",
     "classification_error": "mixtura.clusters.partitions",
+    "Regularization": "mixtura.regularization",
+    "Penalty": "mixtura.regularization",
+    "ConjugatePrior": "mixtura.regularization",
     "explain": "mixtura.explanation",
     "load": "mixtura.persistence",
 }

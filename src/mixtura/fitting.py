@@ -19,6 +19,7 @@ from mixtura.certainty import Certainty, certainty_of
 from mixtura.errors import CollapseError, ConvergenceWarning, DataError, DegenerateWarning, ParameterError
 from mixtura.families.covariance import resolve_structure, resolve_structures
 from mixtura.mixture import Mixture
+from mixtura.regularization import Regularization, as_regularization
 from mixtura.search import Options, Progress, Search, search
 from mixtura.selection import (
     Candidate,
@@ -151,6 +152,7 @@ def fit(
     tol: float | None = None,
     max_iter: int = 5000,
     seed: int = 0,
+    regularization: Regularization | str | None = None,
     on_degenerate: str = "warn",
     progress: Callable[[Progress], object] | None = None,
     callback: Callable[[Iteration], object] | None = None,
@@ -182,6 +184,9 @@ def fit(
         and parameters are many, a hundredth of a nat per free parameter is enough (from 110,000 rows on).
     max_iter : EM iterations at most
     seed : of every random choice; equal seeds give equal bits
+    regularization : None (default) adds nothing; "penalty" (Chen & Tan 2009), "map" (Fraley & Raftery 2007), a
+        `mixtura.Penalty` or a `mixtura.ConjugatePrior` keep the likelihood bounded. Log-likelihoods and criteria that
+        are reported leave the prior out; the trace holds the sum of both. Such fits take longer: they climb in Python.
     on_degenerate : "warn" or "raise" where no candidate is sound
     progress : called with a `Progress` after every candidate
     callback : called with every `Iteration` of the winner's climb
@@ -222,7 +227,7 @@ def fit(
         default_tol_per_parameter(source.total_weight) if tol is None else 0.0,
         bool(improve),
     )
-    sweep = Sweep(source, n_threads, engine)
+    sweep = Sweep(source, n_threads, engine, as_regularization(regularization))
     structures = resolve_structures(structure, source.n_features)
     if start is not None:
         candidates, complete = [_given(sweep, start, n_components, structures, options, callback)], True
@@ -333,6 +338,7 @@ def _given(
         report,
         sweep.source.total_weight,
         trouble_of(sweep.source, end),
+        sweep.log_prior(end.mixture),
     )
 
 
@@ -351,7 +357,7 @@ def _retraced(
     if not end.trace or not end.sound or callback is not None:
         end = _to_the_end(sweep, best.start.mixture, options, callback)
     end = end.in_order(component_order(end.mixture))
-    return replace(best, climb=end, trouble=trouble_of(sweep.source, end))
+    return replace(best, climb=end, trouble=trouble_of(sweep.source, end), log_prior=sweep.log_prior(end.mixture))
 
 
 def _result(
@@ -372,7 +378,7 @@ def _result(
     climb = chosen.climb
     return Fit(
         mixture,
-        climb.log_likelihood,
+        chosen.log_likelihood,
         climb.converged,
         climb.n_iter,
         climb.remaining,

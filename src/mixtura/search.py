@@ -118,7 +118,8 @@ class Search:
             ends, order = outcome.ends, [i for i in outcome.ends.best_first() if i != best]
             climb = self._on_all_rows(sample, [climb, *(ends.climb(i) for i in order[: ATTEMPTS - 1])], tol)
             start = Start(transplanted(start.mixture, sample, self.sweep), start.method)
-        return Candidate(structure, n_components, climb, start, report, total_weight, short_trouble(climb))
+        log_prior = self.sweep.log_prior(climb.mixture)
+        return Candidate(structure, n_components, climb, start, report, total_weight, short_trouble(climb), log_prior)
 
     def _starts(self, structure: str, n_components: int) -> Groupings:
         """The groups that a candidate starts from."""
@@ -167,7 +168,7 @@ class Search:
         if size not in self._samples:
             rng = np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=(0, size)))
             sample = source.sample(size, rng)
-            sweep = self.sweep if sample is source else Sweep(sample, self.sweep.n_threads, self.sweep.engine)
+            sweep = self.sweep if sample is source else self.sweep.like(sample)
             self._samples[size] = sweep, _partitions(sample, sweep.n_threads)
         return self._samples[size]
 

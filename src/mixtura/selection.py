@@ -104,6 +104,8 @@ class Candidate:
     total_weight: float
     trouble: str
     """Why the candidate is not sound, in words; empty where it is."""
+    log_prior: float = 0.0
+    """Of the mixture, nats up to a constant, where the fit is regularised."""
 
     @property
     def mixture(self) -> Mixture[Any]:
@@ -111,7 +113,7 @@ class Candidate:
 
     @property
     def log_likelihood(self) -> float:
-        return self.climb.log_likelihood
+        return self.climb.log_likelihood - self.log_prior
 
     @property
     def n_parameters(self) -> int:

@@ -32,7 +32,7 @@ class Climb:
     Attributes
     ----------
     mixture : inner coordinates
-    log_likelihood : of `mixture`, total nats
+    log_likelihood : of `mixture`, total nats; with regularization, log-likelihood + log prior
     log_max_resp : Σ w log max_k r of `mixture`, nats (`Mixture.icl`)
     n_iter : E-steps taken after the first: readings of the rows that moved the climb or tried to
     remaining : Aitken's estimate of the gain still to come, total nats
@@ -119,7 +119,7 @@ class Stepper:
     def keep(self) -> None:
         """Write the last iteration to the trace: the climb goes on from it."""
         assert self.last is not None
-        self.climb.trace.append((self.last.log_likelihood, self.last.lower_bound, self.climb.remaining))
+        self.climb.trace.append((self.last.objective, self.last.lower_bound, self.climb.remaining))
         if self.on_iteration is not None:
             self.on_iteration(self.last)
 

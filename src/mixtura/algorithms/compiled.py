@@ -29,6 +29,8 @@ TRACE_ROWS = 1000
 
 def serves(sweep: Sweep, structure: Structure) -> bool:
     """Whether the core can run whole climbs: a simple structure, over an array."""
+    if sweep.regularization is not None:
+        return False
     return sweep.engine != "reference" and isinstance(sweep.source, ArraySource) and structure.name in STRUCTURES
 
 

@@ -19,6 +19,7 @@ from mixtura.algorithms.stopping import Aitken
 from mixtura.errors import CertificateError, ParameterError, ShapeError
 from mixtura.families.base import Statistics
 from mixtura.mixture import Mixture
+from mixtura.regularization import Regularization, as_regularization
 from mixtura.sources import Coordinates, Source, as_source, by_columns
 from mixtura.sweep import Sweep
 from mixtura.validation import Array, as_count, as_positive, frozen
@@ -40,7 +41,8 @@ class Iteration:
     ----------
     index : 1, 2, …
     statistics : the sufficient statistics between the two steps (in inner, whitened coordinates)
-    lower_bound : Jensen's bound of `after` at the E-step's responsibilities, total nats
+    lower_bound : Jensen's bound of `after` at the E-step's responsibilities, total nats; with regularization, of
+        log-likelihood + log prior
     collapsed : components whose covariance was held up by the resolution of the data
     emptied : components that no row belongs to any more; they stayed where they were
     """
@@ -57,6 +59,17 @@ class Iteration:
     @property
     def log_likelihood(self) -> float:
         """Of `before`, total nats: a by-product of its E-step."""
+        return self.objective - self.log_prior
+
+    @property
+    def log_prior(self) -> float:
+        """Of `before`, nats up to a constant; 0 without regularization."""
+        prior = self.statistics.prior
+        return 0.0 if prior is None else float(prior.log_density(self.inner_before.components))
+
+    @property
+    def objective(self) -> float:
+        """log-likelihood + log prior of `before`: what `lower_bound` lies above."""
         return self.statistics.log_likelihood
 
     @property
@@ -79,6 +92,7 @@ def em(
     max_iter: int | None = None,
     n_threads: int | None = None,
     engine: str | None = None,
+    regularization: Regularization | str | None = None,
 ) -> Iterator[Iteration]:
     """EM from a mixture: each value holds one E-step and one M-step.
 
@@ -93,6 +107,7 @@ def em(
     max_iter : optional: stop after that many iterations
     n_threads : threads of the compiled engine; None is the machine's cores. Results do not depend on it.
     engine : "native", "reference" or None for the fastest that serves
+    regularization : "penalty", "map" or an object (`mixtura.Penalty`, `mixtura.ConjugatePrior`); None adds nothing
 
     Yields
     ------
@@ -125,7 +140,8 @@ def em(
         )
     stop = Aitken(as_positive(tol, "tol"), source.total_weight) if tol is not None else None
     max_iter = None if max_iter is None else as_count(max_iter, "max_iter")
-    return _iterate(Sweep(source, n_threads, engine), inward(theta, source.coordinates), stop, max_iter)
+    sweep = Sweep(source, n_threads, engine, as_regularization(regularization))
+    return _iterate(sweep, inward(theta, source.coordinates), stop, max_iter)
 
 
 def _iterate(sweep: Sweep, inner: Mixture[Any], stop: Aitken | None, max_iter: int | None) -> Iterator[Iteration]:
@@ -174,14 +190,17 @@ def lower_bound(
     rise = np.log(after.weights[alive]) - np.log(before.weights[alive])
     reached = statistics.expected_log_prob(after.components) if maximum is None else maximum
     components = reached - statistics.expected_log_prob(before.components)
-    return statistics.log_likelihood + float(statistics.counts[alive] @ rise) + components
+    bound = statistics.log_likelihood + float(statistics.counts[alive] @ rise) + components
+    if statistics.prior is not None:
+        bound += statistics.prior.log_density(after.components) - statistics.prior.log_density(before.components)
+    return bound
 
 
 def check_certificate(iteration: Iteration, next_log_likelihood: float, source: Source) -> None:
     """Raise `CertificateError` where the sandwich fails beyond rounding; a floor that acted explains a fall."""
     if iteration.collapsed or iteration.emptied:
         return
-    low, bound = iteration.log_likelihood, iteration.lower_bound
+    low, bound = iteration.objective, iteration.lower_bound
     dtype = getattr(getattr(source, "X", None), "dtype", np.float64)
     size = abs(low) + abs(next_log_likelihood) + abs(bound) + source.total_weight * (source.n_features + 1)
     squares = getattr(iteration.statistics.moments, "squares", None)

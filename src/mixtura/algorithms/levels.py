@@ -41,7 +41,7 @@ def climb_levels(sample: Sweep, mixture: Mixture[Any], everything: Sweep, rules:
     here, mixture_here = sample, mixture
     while size * 2 <= everything.source.n_samples and size * everything.source.n_features <= LARGEST_SAMPLE:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, size)))
-        level = Sweep(everything.source.sample(size, rng), everything.n_threads, everything.engine)
+        level = everything.like(everything.source.sample(size, rng))
         start = transplanted(mixture_here, here, level)
         coarse = Rules(level_tolerance(start, size, rules.tol), rules.max_iter, rules.give_up)
         end = climb_all(level, [start], coarse, accelerated_em)[0]

@@ -45,6 +45,11 @@ if TYPE_CHECKING:
 @criterion_option
 @click.option("--starts", type=int, default=12, show_default=True, help="Partitions each candidate starts from.")
 @click.option("--improve/--no-improve", default=True, show_default=True, help="Leave optima by splitting and merging.")
+@click.option(
+    "--regularization",
+    type=click.Choice(["penalty", "map"], case_sensitive=False),
+    help="Keep the likelihood bounded: Chen & Tan's penalty, or Fraley & Raftery's prior. Default: add nothing.",
+)
 @click.option("--start", metavar="MODEL", help="Start from this model file instead, and keep its order of groups.")
 @seed_option
 @click.option(

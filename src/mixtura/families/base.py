@@ -43,6 +43,7 @@ class Statistics(Generic[M]):
     counts : (n_components,), N_k = Σ w r
     moments : the family's own sums, in coordinates whitened by `origin`
     origin : the components whose coordinates the moments are in; as a rule those that the E-step used
+    prior : pseudo-data that the M-step adds, where the fit is regularised; `log_likelihood` then holds log prior too
     """
 
     log_likelihood: float
@@ -50,6 +51,7 @@ class Statistics(Generic[M]):
     counts: Array
     moments: M
     origin: Family
+    prior: Any = None
 
     def __add__(self, other: Self) -> Self:
         """Statistics of two sets of rows under one mixture and origin are the sum of both."""
@@ -61,11 +63,14 @@ class Statistics(Generic[M]):
             self.counts + other.counts,
             self.moments + other.moments,
             self.origin,
+            self.prior,
         )
 
     def m_step(self, floor: Array) -> MStep:
         """The components that maximise `expected_log_prob`; no standard deviation below `floor` (n_features,)."""
-        return self.origin.m_step(self.moments, self.counts, floor)
+        if self.prior is None:
+            return self.origin.m_step(self.moments, self.counts, floor)
+        return self.origin.m_step(self.moments, self.counts, floor, self.prior)
 
     def expected_log_prob(self, components: Family) -> float:
         """Σ_ik w r log p(x | k) under any components of the same structure, nats."""
@@ -127,8 +132,11 @@ class Family(ABC):
         """Expected sufficient statistics of a block; `resp` (n_samples, n_components) holds w·r."""
 
     @abstractmethod
-    def m_step(self, moments: Any, counts: Array, floor: Array) -> MStep:
-        """The components that maximise `expected_log_prob`; no standard deviation below `floor` (n_features,)."""
+    def m_step(self, moments: Any, counts: Array, floor: Array, prior: Any = None) -> MStep:
+        """The components that maximise `expected_log_prob`, and the log prior where there is one.
+
+        No standard deviation is below `floor` (n_features,).
+        """
 
     @abstractmethod
     def expected_log_prob(self, moments: Any, counts: Array, at: Self) -> float:

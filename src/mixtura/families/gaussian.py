@@ -18,6 +18,7 @@ from mixtura.errors import ShapeError, StructureError
 from mixtura.families.base import Family, MStep
 from mixtura.families.covariance import Structure, resolve_structure
 from mixtura.families.factors import DIAGONAL, FULL, SPHERICAL
+from mixtura.families.prior import Prior
 from mixtura.linalg import diagonals, lower_from_square_roots, times_inverse_of_lower
 from mixtura.validation import Array, as_array, frozen
 
@@ -223,21 +224,26 @@ class Gaussian(Family):
         scatter = np.stack([s for s in scatters if s is not None])
         return GaussianMoments(sums, squares, scatter.sum(axis=0, keepdims=True) if shared else scatter)
 
-    def m_step(self, moments: GaussianMoments, counts: Array, floor: Array) -> MStep:
+    def m_step(self, moments: GaussianMoments, counts: Array, floor: Array, prior: Prior | None = None) -> MStep:
         form, shared = self._structure.form, self._structure.shared
-        empty = ~(counts > np.finfo(float).tiny)
-        n = np.where(empty, 1.0, counts)
-        delta = np.where(empty[:, None], 0.0, moments.sums / n[:, None])
+        sums, second, rows, degrees = moments.sums, moments.second(shared), counts, counts
+        if prior is not None:
+            sums, second, rows, degrees = prior.added_to(self, moments, counts)
+        empty = ~(rows > np.finfo(float).tiny)
+        n = np.where(empty, 1.0, rows)
+        delta = np.where(empty[:, None], 0.0, sums / n[:, None])
         correction = form.outer(delta, delta) * n.reshape(-1, *[1] * form.ndim)
-        scatter = moments.second(shared) - (correction.sum(axis=0, keepdims=True) if shared else correction)
+        scatter = second - (correction.sum(axis=0, keepdims=True) if shared else correction)
         if empty.any() and not shared:
             scatter[empty] = form.degrees(self.n_features) * (np.eye(self.n_features) if form.ndim == 2 else 1.0)
-        factors, acted = self._structure.m_step(self._factors, scatter, counts if shared else n, floor)
+        factors, acted = self._structure.m_step(
+            self._factors, scatter, degrees if shared else np.where(empty, 1.0, degrees), floor
+        )
         new = self.from_factors(self._means + form.unwhiten(self._factors, delta), factors, self._structure)
         collapsed = tuple(np.flatnonzero(np.broadcast_to(acted, (self.n_components,))).tolist())
         emptied = tuple(np.flatnonzero(empty).tolist())
         maximum = None
-        if not collapsed and not emptied:
+        if not collapsed and not emptied and prior is None:
             # Every structure has a scale to choose, and at the best one the squares left are one a row and column.
             total = float(counts.sum())
             maximum = -0.5 * self.n_features * (LOG_2PI + 1) * total - float(counts @ new.log_dets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import numpy as np
 from mixtura.families.base import Family, Statistics
 from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian
+from mixtura.families.prior import Prior
+from mixtura.regularization import Regularization, covariance_of
 from mixtura.sources.base import Source
 from mixtura.sweep import native, reference
 from mixtura.sweep.engines import resolve_engine, use_native
@@ -38,12 +41,21 @@ class Sweep:
     source : Source
     n_threads : int, optional. Threads of the compiled engine; the result does not depend on them.
     engine : "native", "reference" or None for the fastest that serves. MIXTURA_ENGINE sets the default.
+    regularization : optional. Statistics then carry its pseudo-data, and log-likelihood means that of rows and prior.
     """
 
-    def __init__(self, source: Source, n_threads: int | None = None, engine: str | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        n_threads: int | None = None,
+        engine: str | None = None,
+        regularization: Regularization | None = None,
+    ) -> None:
         self.source = source
+        self.regularization = regularization
         self.engine = resolve_engine(engine)
         self.n_threads = thread_count(n_threads)
+        self._priors: dict[tuple[str, int], Prior] = {}
 
     def __call__(self, mixtures: Sequence[Mixture[Any]]) -> list[Statistics[Any]]:
         """One reading of the rows: the statistics of each mixture, ready for the M-step."""
@@ -54,7 +66,32 @@ class Sweep:
                 if found.moments.scatter is None and wants_scatter(found.origin):
                     found = complete(found, self.totals)
                 statistics[i] = self._recentred(mixture, found)
+            if self.regularization is not None:
+                prior = self.prior(mixture)
+                objective = found.log_likelihood + prior.log_density(mixture.components)
+                statistics[i] = replace(statistics[i], log_likelihood=objective, prior=prior)
         return statistics
+
+    def like(self, source: Source) -> Sweep:
+        """The same over other rows."""
+        return Sweep(source, self.n_threads, self.engine, self.regularization)
+
+    def prior(self, mixture: Mixture[Any]) -> Prior:
+        """The pseudo-data for mixtures of that structure and number of components."""
+        assert self.regularization is not None
+        key = mixture.structure, mixture.n_components
+        if key not in self._priors:
+            totals = self.totals
+            covariance = covariance_of(totals.scatter, totals.weight)
+            constraint = mixture.components.constraint
+            self._priors[key] = self.regularization.prior(
+                totals.weight, totals.mean, covariance, mixture.n_components, constraint
+            )
+        return self._priors[key]
+
+    def log_prior(self, mixture: Mixture[Any]) -> float:
+        """Of a mixture in inner coordinates; 0 without regularization."""
+        return 0.0 if self.regularization is None else self.prior(mixture).log_density(mixture.components)
 
     def one(self, mixture: Mixture[Any]) -> Statistics[Any]:
         """The statistics of one mixture."""
