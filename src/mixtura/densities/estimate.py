@@ -24,7 +24,7 @@ def expectation(mixture: Mixture[Any], function: Callable[[Array], Array], n_dra
     """E[f(x)] for x from a mixture, by sampling each component in proportion to its weight.
 
     Σ_k π_k mean_k, with variance Σ_k π_k² s_k² / n_k: never larger than that of draws from the mixture at random
-    (Cochran 1977, section 5.6).
+    (Cochran 1977, chapter 5).
 
     Parameters
     ----------

@@ -76,8 +76,8 @@ def entropy(mixture: Mixture[Any], n_draws: int = 100_000, seed: int = 0) -> Ent
     Notes
     -----
     Lower bound: the larger of Σ π_k H_k (knowing the component leaves less to know) and
-    −Σ π_i log Σ π_j N(μ_i; μ_j, Σ_i + Σ_j) (Huber, Bailey, Durrant-Whyte & Hanebeck 2008, theorem 2). Upper bound: the
-    smaller of Σ π_k (H_k − log π_k) (theorem 3) and the entropy of one Gaussian with the mixture's covariance.
+    −Σ π_i log Σ π_j N(μ_i; μ_j, Σ_i + Σ_j) (Huber, Bailey, Durrant-Whyte & Hanebeck 2008). Upper bound: the smaller
+    of Σ π_k (H_k − log π_k) (the same) and the entropy of one Gaussian with the mixture's covariance.
 
     Examples
     --------
@@ -123,8 +123,8 @@ def kullback_leibler(p: Mixture[Any], q: Mixture[Any], n_draws: int = 100_000, s
 
     Notes
     -----
-    Hershey & Olsen (2007): the variational approximation is their equation 20, the bound is that of their section 8,
-    improved until it no longer falls.
+    Hershey & Olsen (2007): their variational approximation, and their variational upper bound, improved until it no
+    longer falls.
 
     Examples
     --------
@@ -193,7 +193,7 @@ def _gaussian_entropy(gaussians: Gaussians) -> float:
 def _variational_bound(pi: Array, omega: Array, between: Array) -> float:
     """KL(φ ‖ ψ) + Σ φ_ab KL(a ‖ b), least over φ with row sums π and ψ with column sums ω; each step lowers it.
 
-    ψ_ab = ω_b φ_ab / Σ_a φ_ab and φ_ab ∝ ψ_ab exp(−KL(a ‖ b)): Hershey & Olsen (2007), equations 23 and 24.
+    ψ_ab = ω_b φ_ab / Σ_a φ_ab and φ_ab ∝ ψ_ab exp(−KL(a ‖ b)) (Hershey & Olsen 2007).
     """
     with np.errstate(divide="ignore"):
         log_pi, log_omega = np.log(pi), np.log(omega)
