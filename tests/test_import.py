@@ -22,9 +22,8 @@ def test_importing_mixtura_loads_nothing_heavy():
     assert not loaded_by("import mixtura") & set(HEAVY)
 
 
-@pytest.mark.parametrize("name", mx.__all__)
-def test_touching_a_public_name_loads_nothing_heavy(name):
-    assert not loaded_by(f"from mixtura import {name}") & set(HEAVY)
+def test_touching_public_names_loads_nothing_heavy():
+    assert not loaded_by("from mixtura import *") & set(HEAVY)
 
 
 def test_describing_and_evaluating_a_mixture_needs_numpy_alone():

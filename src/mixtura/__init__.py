@@ -42,16 +42,65 @@ _WHERE = {
     "explain": "mixtura.explanation",
     "load": "mixtura.persistence",
 }
-__all__ = ["Fit", "Gaussian", "Iteration", "Mixture", "em", "explain", "fit", "fit_many", "load"]
+__all__ = [
+    "ConjugatePrior",
+    "Fit",
+    "Gaussian",
+    "Iteration",
+    "Mixture",
+    "Penalty",
+    "Regularization",
+    "adjusted_rand",
+    "bootstrap",
+    "box_probability",
+    "cdf",
+    "classification_error",
+    "cross_validated_log_likelihood",
+    "discriminant_directions",
+    "em",
+    "entropy",
+    "explain",
+    "fit",
+    "fit_many",
+    "highest_density_region",
+    "jackknife",
+    "kullback_leibler",
+    "l2_distance",
+    "likelihood_ratio_sequence",
+    "likelihood_ratio_test",
+    "load",
+    "match_labels",
+    "merge_by_density",
+    "merge_by_entropy",
+    "modes",
+    "quantile",
+    "reduce",
+    "standard_errors",
+]
 
 if TYPE_CHECKING:
     from mixtura.algorithms.iteration import Iteration, em
+    from mixtura.clusters.cores import merge_by_density
+    from mixtura.clusters.directions import discriminant_directions
+    from mixtura.clusters.entropy import merge_by_entropy
+    from mixtura.clusters.partitions import adjusted_rand, classification_error, match_labels
+    from mixtura.densities.information import entropy, kullback_leibler, l2_distance
+    from mixtura.densities.modes import modes
+    from mixtura.densities.probability import box_probability, cdf, quantile
+    from mixtura.densities.reduction import reduce
+    from mixtura.densities.regions import highest_density_region
     from mixtura.explanation.explain import explain
     from mixtura.families.gaussian import Gaussian
     from mixtura.fitting import Fit, fit
+    from mixtura.inference.bootstrap import bootstrap
+    from mixtura.inference.cross_validation import cross_validated_log_likelihood
+    from mixtura.inference.jackknife import jackknife
+    from mixtura.inference.likelihood_ratio import likelihood_ratio_sequence, likelihood_ratio_test
+    from mixtura.inference.standard_errors import standard_errors
     from mixtura.many import fit_many
     from mixtura.mixture import Mixture
     from mixtura.persistence import load
+    from mixtura.regularization import ConjugatePrior, Penalty, Regularization
 
 
 def __getattr__(name: str) -> Any:
