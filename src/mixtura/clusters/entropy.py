@@ -123,31 +123,29 @@ def merge_by_entropy(mixture: Mixture[Any], X: Any, sample_weight: Any = None) -
     theta = as_mixture(mixture)
     source = by_columns(as_source(X, sample_weight), theta.columns)
     n = theta.n_components
-    gains = np.full((n, n), -np.inf)
-    own, weight = np.zeros(n), np.zeros(n)
     members = np.eye(n)  # columns: clusters, named by their smallest component
-    pairs = [(k, j) for k in range(n) for j in range(k + 1, n)]
-    merges, entropies, merged_weight = [], [], []
-    for step in range(n):
-        sums, terms, counts = _entropies(source, theta, members, pairs)
-        if step == 0:
-            own, weight = terms, counts
-            entropies.append(max(0.0, -float(own.sum())))
-        for (k, j), value in zip(pairs, sums, strict=True):
-            gains[k, j] = value - own[k] - own[j]
-        if step == n - 1:
+    pairs = [(k, j) for k in range(n) for j in range(k, n)]  # (k, k) is cluster k alone
+    terms, weights = np.zeros((n, n)), np.zeros((n, n))  # Σ w t log t and Σ w t of the union of each pair
+    gains = np.full((n, n), -np.inf)
+    alive, merges, merged_weight, entropies = list(range(n)), [], [], []
+    while True:
+        if pairs:
+            index = tuple(np.transpose(pairs))
+            terms[index], weights[index] = _sums(source, theta, members, pairs)
+        own = np.diagonal(terms)
+        entropies.append(max(0.0, -float(own[alive].sum())))
+        if len(alive) == 1:
             break
+        for k, j in pairs:
+            gains[k, j] = terms[k, j] - own[k] - own[j] if k < j else -np.inf
         a, b = (int(i) for i in np.unravel_index(np.argmax(gains), gains.shape))
         merges.append((a, b))
-        merged_weight.append(weight[a] + weight[b])
-        own[a], weight[a] = own[a] + own[b] + gains[a, b], weight[a] + weight[b]
-        own[b] = 0.0
+        merged_weight.append(weights[a, b])
+        terms[a, a] = terms[a, b]
         members[:, a] += members[:, b]
-        members[:, b] = 0.0
         gains[b, :] = gains[:, b] = -np.inf
-        entropies.append(max(0.0, -float(own.sum())))
-        alive = [k for k in range(n) if members[:, k].any() and k != a]
-        pairs = [(min(a, k), max(a, k)) for k in alive]
+        alive.remove(b)
+        pairs = [(min(a, k), max(a, k)) for k in alive if k != a]
     path = MergePath(n, tuple(merges))
     return EntropyMerging(theta, path, np.array(entropies), np.array(merged_weight, dtype=np.float64))
 
@@ -166,22 +164,18 @@ def responsibilities_in_pieces(source: Source, mixture: Mixture[Any]) -> Iterato
             yield mixture.responsibilities(piece.rows), weights
 
 
-def _entropies(
-    source: Source, mixture: Mixture[Any], members: Array, pairs: list[tuple[int, int]]
-) -> tuple[Array, Array, Array]:
-    """Σ w t log t of each pair's union (n_pairs,) and of each cluster (K,), and Σ w t of each cluster: one reading."""
+def _sums(source: Source, mixture: Mixture[Any], members: Array, pairs: list[tuple[int, int]]) -> tuple[Array, Array]:
+    """Σ w t log t and Σ w t (n_pairs,) of the union of each pair of clusters, in one reading of the rows."""
     from scipy.special import xlogy
 
-    n = mixture.n_components
-    unions, own, weight = np.zeros(len(pairs)), np.zeros(n), np.zeros(n)
+    terms, weights = np.zeros(len(pairs)), np.zeros(len(pairs))
     for resp, w in responsibilities_in_pieces(source, mixture):
         t = resp @ members
-        own += w @ xlogy(t, t)
-        weight += w @ t
         for p, (k, j) in enumerate(pairs):
-            both = t[:, k] + t[:, j]
-            unions[p] += w @ xlogy(both, both)
-    return unions, own, weight
+            union = t[:, k] if k == j else t[:, k] + t[:, j]
+            terms[p] += w @ xlogy(union, union)
+            weights[p] += w @ union
+    return terms, weights
 
 
 def _line_error(x: Any, y: Array) -> float:
