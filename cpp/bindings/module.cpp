@@ -316,7 +316,7 @@ nb::tuple run_climb(ClimbRequest& request, const Starts& starts, nb::handle trac
 nb::tuple climb(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::handle inverse_scale,
                 const std::string& structure, nb::handle log_weights, nb::handle means, nb::handle factors,
                nb::handle floor, double tol, std::int64_t max_iter, int n_threads, nb::handle trace,
-                    bool accelerate) {
+                    bool accelerate, bool equal_weights) {
     const RowsArgument argument(X, sample_weight, centre, inverse_scale);
     const Starts starts(structure, log_weights, means, factors, argument.rows.n_features);
     const std::vector<double> floors = copy_float64(floor, "floor", {starts.D});
@@ -326,6 +326,7 @@ nb::tuple climb(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::h
     request.tol = tol;
     request.max_iter = max_iter;
     request.accelerate = accelerate;
+    request.equal_weights = equal_weights;
     return run_climb(request, starts, trace, n_threads);
 }
 
@@ -422,7 +423,8 @@ NB_MODULE(_core, m) {
           "n_threads"_a);
     m.def("climb", climb, "X"_a, "sample_weight"_a.none(), "centre"_a, "inverse_scale"_a, "structure"_a,
           "log_weights"_a, "means"_a, "factors"_a, "floor"_a, "tol"_a, "max_iter"_a, "n_threads"_a, "trace"_a = nb::none(),
-          "accelerate"_a = true);
+          "accelerate"_a = true,
+          "equal_weights"_a = false);
     m.def("climb_many", climb_many, "X"_a, "sample_weight"_a.none(), "centre"_a, "inverse_scale"_a, "structure"_a,
           "log_weights"_a, "means"_a, "factors"_a, "floor"_a, "tol"_a, "max_iter"_a, "n_threads"_a, "trace"_a = nb::none(),
           "accelerate"_a = true);

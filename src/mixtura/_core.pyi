@@ -235,6 +235,7 @@ def climb(
     n_threads: int,
     trace: _Float | None = None,
     accelerate: bool = True,
+    equal_weights: bool = False,
 ) -> Climbed:
     """EM from B starts on the same rows, each to its end, accelerated by SQUAREM; starts run in parallel.
 

@@ -146,6 +146,7 @@ def fit(
     start: Any = None,
     n_starts: int = 12,
     improve: bool = True,
+    equal_weights: bool = False,
     sample_weight: Any = None,
     columns: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
@@ -175,6 +176,7 @@ def fit(
     n_starts : partitions of the rows that each candidate starts from; equal ones are tried once. In a search it also
         starts from what simpler candidates found.
     improve : whether the best optimum is then left by splitting one group and merging two, for as long as that helps
+    equal_weights : whether all components have the same weight by assumption (mclust's equalPro)
     sample_weight : (n_samples,), optional; weight 2 counts a row twice, also in the criteria
     columns : names, optional: which columns of a file or data frame to use, or what those of an array are called
     names : of the components, optional
@@ -226,6 +228,7 @@ def fit(
         as_count(seed, "seed", 0),
         default_tol_per_parameter(source.total_weight) if tol is None else 0.0,
         bool(improve),
+        bool(equal_weights),
     )
     sweep = Sweep(source, n_threads, engine, as_regularization(regularization))
     structures = resolve_structures(structure, source.n_features)
@@ -328,6 +331,8 @@ def _given(
     constraint = resolve_structure(structures[0], sweep.source.n_features)
     wanted = None if n_components is None else as_count(n_components, "n_components")
     first = user_start(start, sweep.source, constraint, wanted)
+    if options.equal_weights:
+        first = replace(first, mixture=first.mixture.with_equal_weights())
     end = _to_the_end(sweep, first.mixture, options, callback)
     report = StartReport(1, 1, 1, 0, math.inf, first.method, sweep.source.n_samples)
     return Candidate(

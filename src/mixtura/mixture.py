@@ -31,6 +31,7 @@ class Mixture(Generic[F]):
     components : Gaussian (or another family)
     names : n_components texts, optional. Names of the components; they travel along.
     columns : n_features texts, optional. Names of the columns; they travel along.
+    equal_weights : whether the weights are 1 / n_components by assumption: EM leaves them, and they are no parameters
 
     Raises
     ------
@@ -47,11 +48,12 @@ class Mixture(Generic[F]):
     array([1, 1, 1, 0, 0])
     """
 
-    __slots__ = ("_columns", "_components", "_names", "_weights")
+    __slots__ = ("_columns", "_components", "_equal", "_names", "_weights")
     _weights: Array
     _components: F
     _names: tuple[str, ...] | None
     _columns: tuple[str, ...] | None
+    _equal: bool
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Mixture(Generic[F]):
         components: F,
         names: Sequence[str] | None = None,
         columns: Sequence[str] | None = None,
+        equal_weights: bool = False,
     ) -> None:
         if not isinstance(components, Family):
             raise ParameterError(
@@ -68,6 +71,9 @@ class Mixture(Generic[F]):
         self._weights = as_weights(weights, components.n_components)
         self._names = _labels(names, "names", components.n_components)
         self._columns = _labels(columns, "columns", components.n_features)
+        self._equal = bool(equal_weights)
+        if self._equal and np.ptp(self._weights) > 1e-12:
+            raise ParameterError(f"weights is {self._weights.tolist()}; with equal_weights expected all the same.")
 
     @classmethod
     def trusted(cls, weights: Array, components: G, like: Mixture[Any] | None = None) -> Mixture[G]:
@@ -75,7 +81,14 @@ class Mixture(Generic[F]):
         self: Mixture[G] = object.__new__(Mixture)
         self._weights, self._components = weights, components
         self._names, self._columns = (like._names, like._columns) if like is not None else (None, None)
+        self._equal = like is not None and like._equal
         return self
+
+    def with_equal_weights(self) -> Mixture[F]:
+        """The same components with weights 1 / n_components, which EM then leaves alone."""
+        new = Mixture.trusted(frozen(np.full(self.n_components, 1 / self.n_components)), self._components, like=self)
+        new._equal = True
+        return new
 
     @classmethod
     def from_responsibilities(
@@ -148,8 +161,13 @@ class Mixture(Generic[F]):
 
     @property
     def n_parameters(self) -> int:
-        """Free parameters: those of the components and n_components − 1 proportions."""
-        return self.n_components - 1 + self._components.n_parameters
+        """Free parameters: those of the components and n_components − 1 proportions, if these are free."""
+        return (0 if self._equal else self.n_components - 1) + self._components.n_parameters
+
+    @property
+    def equal_weights(self) -> bool:
+        """Whether the weights are equal by assumption."""
+        return self._equal
 
     @property
     def log_weights(self) -> Array:
@@ -318,6 +336,7 @@ class Mixture(Generic[F]):
         values = as_array([given[c] for c in given], "given")
         weights = self.marginal(index).responsibilities(values[None, :])[0]
         new = Mixture.trusted(frozen(weights), self._components.condition(index, values), like=self)
+        new._equal = False
         new._columns = tuple(self._columns[j] for j in rest) if self._columns else None
         return new
 
@@ -365,6 +384,7 @@ class Mixture(Generic[F]):
             and self._components == other._components
             and self._names == other._names
             and self._columns == other._columns
+            and self._equal == other._equal
         )
 
     __hash__ = None  # type: ignore[assignment]  # a value with arrays: equal, but not a key

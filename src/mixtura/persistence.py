@@ -82,6 +82,8 @@ def mixture_record(mixture: Mixture[Any]) -> dict[str, Any]:
         "names": list(mixture.names) if mixture.names else None,
         "columns": list(mixture.columns) if mixture.columns else None,
     }
+    if mixture.equal_weights:
+        record["equal_weights"] = True
     return record | {"checksum": checksum(record)}
 
 
@@ -95,7 +97,8 @@ def mixture_of_record(record: Any, where: str = "the record") -> Mixture[Any]:
         )
     try:
         components = family.from_dict(record["components"])
-        checked = Mixture(record["weights"], components, record["names"], record["columns"])
+        equal = record.get("equal_weights", False)
+        checked = Mixture(record["weights"], components, record["names"], record["columns"], equal)
     except KeyError as error:
         raise ModelFileError(f"{where} lacks the entry {error.args[0]!r} of its components.") from None
     except (MixturaError, TypeError, ValueError) as error:

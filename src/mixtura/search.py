@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,13 @@ from mixtura.algorithms.agglomeration import Tree, agglomerate
 from mixtura.algorithms.climb import Climb, Rules
 from mixtura.algorithms.degeneracy import short_trouble
 from mixtura.algorithms.ends import Ends
+from mixtura.algorithms.improvement import COSTLY_MOVES, Improvement, improve, splits_at
 from mixtura.algorithms.improvement import METHOD as IMPROVEMENT
-from mixtura.algorithms.improvement import Improvement, improve, splits_at
 from mixtura.algorithms.iteration import inner_floor
 from mixtura.algorithms.levels import climb_levels, level_tolerance, transplanted
 from mixtura.algorithms.moves import Splits, groups_of, with_splits
 from mixtura.algorithms.start import Grouping, Groupings, Partitions, Start
-from mixtura.algorithms.tournament import Outcome, compete
+from mixtura.algorithms.tournament import Outcome, compete, is_costly
 from mixtura.families.covariance import nested, resolve_structure
 from mixtura.selection import AGREEMENT, Candidate, best_of, start_report, undisputed
 from mixtura.sources import Source
@@ -30,6 +30,9 @@ SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER = 5000, 20
 
 ATTEMPTS = 2
 """Ends of the sample that are climbed on all rows before a candidate is called degenerate."""
+
+CLOSE_RIVAL = 10.0
+"""Nats, total: the second best optimum of the starts is left by exchanges too, where it lies closer to the best."""
 
 SPLITS = 3
 """Splits of the optimum with one component fewer that a candidate starts from."""
@@ -57,6 +60,8 @@ class Options:
     """Nats, total, per free parameter: a candidate stops there where that is more than `tol`."""
     improve: bool = True
     """Whether groups are split and merged once the starts have ended."""
+    equal_weights: bool = False
+    """Whether all components have the same weight by assumption."""
 
 
 @dataclass(slots=True)
@@ -97,10 +102,13 @@ class Search:
         groupings = self._starts(structure, n_components)
         constraint = resolve_structure(structure, self.sweep.source.n_features)
         starts = groupings.starts(constraint, inner_floor(sample.source))
+        if self.options.equal_weights:
+            starts = starts.with_equal_weights()
         n_rows, total_weight = sample.source.n_samples, self.sweep.source.total_weight
         tol = max(self.options.tol, self.options.tol_per_parameter * starts[0].n_parameters / total_weight)
         whole = sample is self.sweep
-        rules = Rules(tol if whole else level_tolerance(starts[0], n_rows, tol), self.options.max_iter)
+        coarse = tol if whole else level_tolerance(starts[0], n_rows, tol)
+        rules = Rules(coarse, self.options.max_iter, equal_weights=self.options.equal_weights)
         slack = max(AGREEMENT, rules.tol * sample.source.total_weight)
         outcome = compete(sample, starts, rules)
         best = _quickest(outcome, 10 * tol * total_weight)
@@ -108,7 +116,7 @@ class Search:
         further: Improvement | None = None
         if not short_trouble(climb):
             if self.options.improve and not undisputed(outcome, best, slack):
-                further = improve(sample, partitions, climb, constraint, rules, slack)
+                further = _improved(sample, partitions, outcome, best, rules, slack)
                 climb = further.climb
                 start = start if further.start is None else Start(further.start, IMPROVEMENT)
             splits = None if further is None else further.splits
@@ -181,6 +189,26 @@ class Search:
             if not short_trouble(found[-1]):
                 return found[-1]
         return found[Ends.of(found).best_first()[0]]
+
+
+def _improved(
+    sample: Sweep, partitions: Partitions, outcome: Outcome, best: int, rules: Rules, slack: float
+) -> Improvement:
+    """Exchanges from the best optimum; and from the next one where it lies close, and exchanges are cheap."""
+    ends = outcome.ends
+    climb = ends.climb(best)
+    further = improve(sample, partitions, climb, rules, slack)
+    top = climb.log_likelihood
+    rivals = [
+        i
+        for i in ends.best_first(outcome.finished)
+        if not ends.troubled[i] and slack < top - ends.log_likelihood[i] < CLOSE_RIVAL
+    ]
+    if rivals and not is_costly(sample, climb.mixture, COSTLY_MOVES):
+        other = improve(sample, partitions, ends.climb(rivals[0]), rules, slack)
+        if other.climb.log_likelihood > further.climb.log_likelihood + slack:
+            return replace(other, gain=other.climb.log_likelihood - top)
+    return further
 
 
 def _partitions(sample: Source, n_threads: int) -> Partitions:

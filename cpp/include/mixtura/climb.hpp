@@ -91,6 +91,7 @@ struct ClimbRules {
     double tol;
     std::int64_t max_iter;
     bool accelerate;  // else plain EM
+    bool equal_weights;
     double* trace;  // (trace_rows, 3) or null
     std::int64_t trace_rows;
 };
@@ -121,6 +122,7 @@ public:
     }
     Status run(const PackedRows<T>& rows, const ClimbRules& rules) {
         rules_ = rules;
+        m_step_.equal_weights = rules.equal_weights;
         weight_ = rows.total_weight();
         Aitken aitken(rules.tol * weight_);
         Status status = visit(rows);
@@ -330,14 +332,14 @@ public:
         Status status;
         double* trace = q.trace ? q.trace + b * q.trace_rows * 3 : nullptr;
         if (shared_) {
-            status = climber.run(*shared_, ClimbRules{q.floor, q.tol, q.max_iter, q.accelerate, trace, q.trace_rows});
+            status = climber.run(*shared_, ClimbRules{q.floor, q.tol, q.max_iter, q.accelerate, q.equal_weights, trace, q.trace_rows});
         } else {
             Rows rows = q.rows;
             rows.data += b * q.data_stride;
             if (rows.weight) rows.weight += b * q.weight_batch_stride;
             rows.centre += b * D;
             rows.inverse_scale += b * D;
-            const ClimbRules rules{q.floor + b * D, q.tol, q.max_iter, q.accelerate, trace, q.trace_rows};
+            const ClimbRules rules{q.floor + b * D, q.tol, q.max_iter, q.accelerate, q.equal_weights, trace, q.trace_rows};
             status = climber.run(PackedRows<T>(rows), rules);
         }
         climber.result(q.out_log_weights + b * K, q.out_means + b * K * D, q.out_factors + b * size);

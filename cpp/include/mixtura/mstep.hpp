@@ -52,12 +52,14 @@ class MStep {
 public:
     MStep(Kind kind, std::int64_t K, std::int64_t D) : kind_(kind), K_(K), D_(D), delta_(K * D), matrix_(D * D) {}
 
+    bool equal_weights = false;  // the log weights stay as they are
+
     // False where a factor collapsed; the parameters are then useless. Needs every count to be positive.
     bool operator()(const Moments& moments, double* log_weights, double* means, double* factors) {
         total_ = 0;
         for (std::int64_t k = 0; k < K_; ++k) total_ += moments.counts[k];
         for (std::int64_t k = 0; k < K_; ++k) {
-            log_weights[k] = std::log(moments.counts[k] / total_);
+            if (!equal_weights) log_weights[k] = std::log(moments.counts[k] / total_);
             for (std::int64_t j = 0; j < D_; ++j) delta_[k * D_ + j] = moments.sums[k * D_ + j] / moments.counts[k];
             move_mean(k, means + k * D_, factors);
         }

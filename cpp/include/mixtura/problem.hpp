@@ -147,7 +147,7 @@ struct ClimbRequest {
     const double* floor;                          // (D,), or (n_starts, D) for separate data sets
     double tol;
     std::int64_t max_iter;
-    bool accelerate;
+    bool accelerate, equal_weights;
     double *out_log_weights, *out_means, *out_factors;
     double *log_likelihood, *log_max_resp, *remaining;  // (n_starts,)
     std::int64_t *n_iter, *n_kept, *status;             // (n_starts,)

@@ -87,11 +87,13 @@ class Rules:
     tol : nats per unit of row weight, of Aitken's remaining gain
     max_iter : readings of the rows at most
     give_up : end at the first collapsed or emptied component; otherwise go on above the floor
+    equal_weights : start with equal weights and leave them so
     """
 
     tol: float
     max_iter: int
     give_up: bool = True
+    equal_weights: bool = False
 
 
 class Stepper:

@@ -55,10 +55,11 @@ def climb_compiled(sweep: Sweep, starts: Stack, tol: float, max_iter: int) -> tu
         max_iter,
         sweep.n_threads,
         trace=trace,
+        equal_weights=starts.equal_weights,
     )
     weights = np.exp(log_weights)
     weights /= weights.sum(axis=1, keepdims=True)
-    stack = Stack(weights, means, factors[:, None] if structure.shared else factors, structure)
+    stack = Stack(weights, means, factors[:, None] if structure.shared else factors, structure, starts.equal_weights)
     shift = source.coordinates.log_jacobian * source.total_weight
     counts = weights * source.total_weight
     # A component shrank a thousandfold in one step and T/N − δδᵀ cancelled: the sweep sees that and looks again about

@@ -50,11 +50,10 @@ def splits_at(sweep: Sweep, partitions: Partitions, climb: Climb) -> Splits:
     return splits_of(partitions, labels, groups_of(climb.mixture, climb.counts))
 
 
-def improve(
-    sweep: Sweep, partitions: Partitions, climb: Climb, structure: Structure, rules: Rules, slack: float
-) -> Improvement:
+def improve(sweep: Sweep, partitions: Partitions, climb: Climb, rules: Rules, slack: float) -> Improvement:
     """Exchange groups of a sound optimum (inner coordinates) for as long as that gains more than `slack` nats."""
     n_components, first = climb.mixture.n_components, climb.log_likelihood
+    structure: Structure = climb.mixture.components.constraint
     start: Mixture[Any] | None = None
     moves, splits = 0, None
     while n_components > 2 and moves < MOST_MOVES_PER_GROUP * n_components:

@@ -165,7 +165,8 @@ def advance(
 ) -> Iteration:
     """The M-step after an E-step, and the bound: no row is read."""
     step = statistics.m_step(floor)
-    after = Mixture.trusted(frozen(statistics.counts / statistics.total_weight), step.components, like=inner)
+    weights = inner.weights if inner.equal_weights else frozen(statistics.counts / statistics.total_weight)
+    after = Mixture.trusted(weights, step.components, like=inner)
     return Iteration(
         index,
         statistics,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,12 +23,14 @@ class Stack:
     means : (B, K, D)
     factors : (B, m, …), the stacked factors of `Gaussian.factors`: m is 1 where they are shared
     structure : Structure
+    equal_weights : whether the weights are equal by assumption
     """
 
     weights: Array
     means: Array
     factors: Array
     structure: Structure
+    equal_weights: bool = False
 
     @classmethod
     def of(cls, mixtures: Sequence[Mixture[Gaussian]]) -> Stack:
@@ -39,6 +41,7 @@ class Stack:
             np.stack([c.means for c in components]),
             np.stack([c.factors for c in components]),
             components[0].constraint,
+            mixtures[0].equal_weights,
         )
 
     def __len__(self) -> int:
@@ -47,9 +50,15 @@ class Stack:
     def __getitem__(self, i: int) -> Mixture[Gaussian]:
         """Mixture i, apart from the others: it keeps none of them in memory."""
         components = Gaussian.from_factors(self.means[i].copy(), self.factors[i].copy(), self.structure)
-        return Mixture.trusted(frozen(self.weights[i].copy()), components)
+        mixture = Mixture.trusted(frozen(self.weights[i].copy()), components)
+        return mixture.with_equal_weights() if self.equal_weights else mixture
+
+    def with_equal_weights(self) -> Stack:
+        """The same components, all of one weight."""
+        equal = np.full_like(self.weights, 1 / self.weights.shape[1])
+        return replace(self, weights=equal, equal_weights=True)
 
     def take(self, chosen: Sequence[int]) -> Stack:
         """Some of them, in the order given."""
         index = list(chosen)
-        return Stack(self.weights[index], self.means[index], self.factors[index], self.structure)
+        return Stack(self.weights[index], self.means[index], self.factors[index], self.structure, self.equal_weights)

@@ -57,6 +57,8 @@ def compete(sweep: Sweep, starts: Stack, rules: Rules, champion: Climb | None = 
 
     With a `champion` only those go to the end that may come out above it.
     """
+    if rules.equal_weights:
+        starts = starts.with_equal_weights()
     cheap = LONG_RUN if champion is None else CHALLENGES
     rounds = SHORT_RUNS if is_costly(sweep, starts[0], len(starts)) else cheap
     alive = leader = list(range(len(starts)))

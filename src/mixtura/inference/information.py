@@ -39,6 +39,17 @@ class Information:
     to_natural: Array
     counts: Array
 
+    def without(self, fixed: int) -> Information:
+        """The same where the first parameters, such as the weights, are not free."""
+        free = slice(fixed, None)
+        return Information(
+            self.observed[free, free],
+            self.scores[free, free],
+            self.gradient[free],
+            self.to_natural[:, free],
+            self.counts,
+        )
+
 
 def information_of(source: Source, mixture: Mixture[Any], structure: str | None = None) -> Information:
     """The information matrices of a Gaussian mixture (data units); `structure`: its own, or another that it keeps.

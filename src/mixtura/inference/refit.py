@@ -55,7 +55,8 @@ class Refits:
 def refit(source: ArraySource, mixture: Mixture[Any], draw: Draw, n_resamples: int, n_threads: int) -> Refits:
     """Climb from a mixture (data units) on each resample of the rows it was fitted to; the same for any `n_threads`."""
     components = mixture.components
-    if isinstance(components, Gaussian) and components.structure in STRUCTURES and np.all(mixture.weights > 0):
+    simple = isinstance(components, Gaussian) and components.structure in STRUCTURES
+    if simple and np.all(mixture.weights > 0) and not mixture.equal_weights:
         found = _compiled(source, mixture, draw, n_resamples, n_threads)
     else:
         found = _one_by_one(source, mixture, draw, range(n_resamples), n_threads)

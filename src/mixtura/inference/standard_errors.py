@@ -124,6 +124,8 @@ def standard_errors(
         raise ParameterError(f"method is {method!r}; expected one of {', '.join(METHODS)}.")
     mixture, source = mixture_and_rows(fit, X, sample_weight)
     found = information_of(source, mixture)
+    if mixture.equal_weights:
+        found = found.without(mixture.n_components - 1)
     spread, condition = _inverse(found.scores if method == "scores" else found.observed)
     notes = _warnings(mixture, found, spread)
     if method == "sandwich":
