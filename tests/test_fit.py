@@ -218,7 +218,7 @@ def test_an_interrupt_gives_what_is_done(faithful):
 
 
 def test_an_interrupt_before_anything_is_done_goes_through(faithful, monkeypatch):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("mixtura.search.Search.candidate", interrupt)

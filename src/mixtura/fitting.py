@@ -238,7 +238,7 @@ def fit(
     else:
         numbers = component_numbers(n_components, source.n_samples)
         pairs = [(s, k) for k in numbers for s in structures]
-        candidates, complete = search(Search(sweep, options), pairs, len(pairs), criterion, progress)
+        candidates, complete = search(Search(sweep, options), pairs, criterion, progress)
         best = best_of(candidates, criterion) or max(candidates, key=lambda c: c.log_likelihood)
         chosen = _retraced(sweep, best, options, callback)
         candidates = [chosen if c is best else c for c in candidates]

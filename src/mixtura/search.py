@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from mixtura.algorithms.improvement import METHOD as IMPROVEMENT
 from mixtura.algorithms.iteration import inner_floor
 from mixtura.algorithms.levels import climb_levels, level_tolerance, transplanted
 from mixtura.algorithms.moves import Splits, groups_of, with_splits
+from mixtura.algorithms.stack import Stack
 from mixtura.algorithms.start import Grouping, Groupings, Partitions, Start
 from mixtura.algorithms.tournament import Outcome, compete, is_costly
 from mixtura.families.covariance import nested, resolve_structure
@@ -33,6 +34,9 @@ ATTEMPTS = 2
 
 CLOSE_RIVAL = 10.0
 """Nats, total: the second best optimum of the starts is left by exchanges too, where it lies closer to the best."""
+
+FEW_CANDIDATES, CONTENDER = 6, 20.0
+"""In a search over more candidates exchanges are tried where the criterion lies within this of the best one's."""
 
 SPLITS = 3
 """Splits of the optimum with one component fewer that a candidate starts from."""
@@ -66,16 +70,39 @@ class Options:
 
 @dataclass(slots=True)
 class _Found:
-    """The sound optimum of a candidate on the rows its starts were tried on, for its relatives to start from."""
+    """The sound optimum of a candidate on the rows its starts were tried on, for its relatives to start from.
+
+    `unexplored` are optima, the best first, that exchanges of groups have not left yet.
+    """
 
     sweep: Sweep
     partitions: Partitions
     climb: Climb
-    splits: Splits | None
+    rules: Rules
+    slack: float
+    unexplored: list[Climb]
+    splits: Splits | None = None
 
     @property
     def groups(self) -> Grouping:
         return groups_of(self.climb.mixture, self.climb.counts)
+
+    def arrive(self, climb: Climb, splits: Splits | None = None) -> None:
+        """Stand at a better optimum."""
+        self.climb, self.splits = climb, splits
+
+    def explore(self) -> Improvement | None:
+        """Leave the optima that are unexplored by exchanges, and stand at the best end; None where there are none."""
+        top, best = self.climb.log_likelihood, None
+        for climb in self.unexplored:
+            further = improve(self.sweep, self.partitions, climb, self.rules, self.slack)
+            if best is None or further.climb.log_likelihood > best.climb.log_likelihood + self.slack:
+                best = further
+        self.unexplored = []
+        if best is not None:
+            best = replace(best, gain=best.climb.log_likelihood - top)
+            self.arrive(best.climb, best.splits)
+        return best
 
 
 class Search:
@@ -95,15 +122,16 @@ class Search:
         self._samples: dict[int, tuple[Sweep, Partitions]] = {}
         self._trees: dict[int, Tree | None] = {}
         self._found: dict[tuple[str, int], _Found] = {}
+        self._risen: set[tuple[str, int]] = set()
 
-    def candidate(self, structure: str, n_components: int) -> Candidate:
-        """The best optimum that the starts of one candidate, and exchanges of groups after them, lead to."""
+    def candidate(self, structure: str, n_components: int, explore: bool = True) -> Candidate:
+        """The best optimum that the starts of one candidate lead to, and exchanges of groups after them.
+
+        Without `explore` exchanges are left to `polish`, where starts are tried on all rows.
+        """
         sample, partitions = self._sample(n_components)
         groupings = self._starts(structure, n_components)
-        constraint = resolve_structure(structure, self.sweep.source.n_features)
-        starts = groupings.starts(constraint, inner_floor(sample.source))
-        if self.options.equal_weights:
-            starts = starts.with_equal_weights()
+        starts = self._stack(groupings, structure, sample)
         n_rows, total_weight = sample.source.n_samples, self.sweep.source.total_weight
         tol = max(self.options.tol, self.options.tol_per_parameter * starts[0].n_parameters / total_weight)
         whole = sample is self.sweep
@@ -115,12 +143,15 @@ class Search:
         climb, start = outcome.ends.climb(best), Start(starts[best], groupings.methods[best])
         further: Improvement | None = None
         if not short_trouble(climb):
-            if self.options.improve and not undisputed(outcome, best, slack):
-                further = _improved(sample, partitions, outcome, best, rules, slack)
-                climb = further.climb
-                start = start if further.start is None else Start(further.start, IMPROVEMENT)
-            splits = None if further is None else further.splits
-            self._found[structure, n_components] = _Found(sample, partitions, climb, splits)
+            leave = self.options.improve and not undisputed(outcome, best, slack)
+            found = _Found(
+                sample, partitions, climb, rules, slack, _to_leave(sample, outcome, best, slack) if leave else []
+            )
+            self._found[structure, n_components] = found
+            if explore or not whole:
+                further = found.explore()
+                climb = found.climb
+                start = start if further is None or further.start is None else Start(further.start, IMPROVEMENT)
         report = start_report(outcome, start.method, n_rows, further, slack)
         if not whole:
             ends, order = outcome.ends, [i for i in outcome.ends.best_first() if i != best]
@@ -128,6 +159,47 @@ class Search:
             start = Start(transplanted(start.mixture, sample, self.sweep), start.method)
         log_prior = self.sweep.log_prior(climb.mixture)
         return Candidate(structure, n_components, climb, start, report, total_weight, short_trouble(climb), log_prior)
+
+    def polish(self, candidate: Candidate, contender: bool) -> Candidate:
+        """A candidate once more: from relatives that rose since, and by exchanges of groups where it is a contender."""
+        key = candidate.structure, candidate.n_components
+        found = self._found.get(key)
+        if found is None or found.sweep is not self.sweep:
+            return candidate
+        before, start, report = found.climb.log_likelihood, candidate.start, candidate.starts
+        news = self._relatives(*key, self.sweep.source, self._risen)
+        if news:
+            groupings = sum(news[1:], news[0])
+            starts = self._stack(groupings, candidate.structure, self.sweep)
+            outcome = compete(self.sweep, starts, found.rules, champion=found.climb)
+            report = replace(report, tried=report.tried + len(starts), finished=report.finished + len(outcome.finished))
+            best = outcome.ends.best_first(outcome.finished)[:1]
+            if (
+                best
+                and not outcome.ends.troubled[best[0]]
+                and outcome.ends.log_likelihood[best[0]] > before + found.slack
+            ):
+                found.arrive(outcome.ends.climb(best[0]))
+                start = Start(starts[best[0]], groupings.methods[best[0]])
+                report = replace(report, agreed=1, gap=found.climb.log_likelihood - before, method=start.method)
+                found.unexplored = [found.climb, *found.unexplored[:1]]
+        further = found.explore() if contender else None
+        if further is not None and further.start is not None:
+            start = Start(further.start, IMPROVEMENT)
+            report = replace(
+                report, agreed=0, gap=further.gain, method=IMPROVEMENT, moves=further.moves, gained=further.gain
+            )
+        if found.climb.log_likelihood <= before + found.slack:
+            return replace(candidate, starts=report)
+        self._risen.add(key)
+        log_prior = self.sweep.log_prior(found.climb.mixture)
+        return replace(candidate, climb=found.climb, start=start, starts=report, log_prior=log_prior)
+
+    def _stack(self, groupings: Groupings, structure: str, sweep: Sweep) -> Stack:
+        """The M-step of a structure for each of the groupings."""
+        constraint = resolve_structure(structure, self.sweep.source.n_features)
+        starts = groupings.starts(constraint, inner_floor(sweep.source))
+        return starts.with_equal_weights() if self.options.equal_weights else starts
 
     def _starts(self, structure: str, n_components: int) -> Groupings:
         """The groups that a candidate starts from."""
@@ -150,17 +222,20 @@ class Search:
         labels = None if tree is None else tree.labels(n_components)
         return None if labels is None else partitions.group(labels, n_components, AGGLOMERATION)
 
-    def _relatives(self, structure: str, n_components: int, source: Source) -> list[Groupings]:
+    def _relatives(
+        self, structure: str, n_components: int, source: Source, among: Collection[tuple[str, int]] | None = None
+    ) -> list[Groupings]:
         """The groups of the largest structures that this one contains, and the best splits of one group fewer."""
         found: list[Groupings] = []
-        inside = [s for s, k in self._found if k == n_components and s != structure and nested(s, structure)]
+        known = self._found if among is None else among
+        inside = [s for s, k in known if k == n_components and s != structure and nested(s, structure)]
         for name in inside:
             if not any(name != other and nested(name, other) for other in inside):
                 same = self._found[name, n_components]
                 groups = Groupings.of(same.groups, f"groups of {name},{n_components}")
                 found.append(groups.elsewhere(same.sweep.source, source))
-        fewer = self._found.get((structure, n_components - 1))
-        if fewer is not None:
+        if (structure, n_components - 1) in known:
+            fewer = self._found[structure, n_components - 1]
             if fewer.splits is None:
                 fewer.splits = splits_at(fewer.sweep, fewer.partitions, fewer.climb)
             split = with_splits(fewer.groups, fewer.splits, SPLITS, f"a split of {structure},{n_components - 1}")
@@ -191,24 +266,15 @@ class Search:
         return found[Ends.of(found).best_first()[0]]
 
 
-def _improved(
-    sample: Sweep, partitions: Partitions, outcome: Outcome, best: int, rules: Rules, slack: float
-) -> Improvement:
-    """Exchanges from the best optimum; and from the next one where it lies close, and exchanges are cheap."""
+def _to_leave(sample: Sweep, outcome: Outcome, best: int, slack: float) -> list[Climb]:
+    """Optima to leave by exchanges: the best one, and the next where it lies close and exchanges are cheap."""
     ends = outcome.ends
     climb = ends.climb(best)
-    further = improve(sample, partitions, climb, rules, slack)
-    top = climb.log_likelihood
-    rivals = [
-        i
-        for i in ends.best_first(outcome.finished)
-        if not ends.troubled[i] and slack < top - ends.log_likelihood[i] < CLOSE_RIVAL
-    ]
-    if rivals and not is_costly(sample, climb.mixture, COSTLY_MOVES):
-        other = improve(sample, partitions, ends.climb(rivals[0]), rules, slack)
-        if other.climb.log_likelihood > further.climb.log_likelihood + slack:
-            return replace(other, gain=other.climb.log_likelihood - top)
-    return further
+    gaps = climb.log_likelihood - ends.log_likelihood
+    rivals = [i for i in ends.best_first(outcome.finished) if not ends.troubled[i] and slack < gaps[i] < CLOSE_RIVAL]
+    if not rivals or is_costly(sample, climb.mixture, COSTLY_MOVES):
+        return [climb]
+    return [climb, ends.climb(rivals[0])]
 
 
 def _partitions(sample: Source, n_threads: int) -> Partitions:
@@ -239,23 +305,29 @@ def _quickest(outcome: Outcome, slack: float) -> int:
 
 def search(
     engine: Search,
-    pairs: Iterable[tuple[str, int]],
-    total: int,
+    pairs: Sequence[tuple[str, int]],
     criterion: str,
     progress: Callable[[Progress], Any] | None,
 ) -> tuple[list[Candidate], bool]:
     """Fit every candidate; an interrupt (Ctrl-C) ends the search and keeps what is done.
+
+    Where they are many, all are fitted first, and then exchanges of groups are tried for those that may still win.
 
     Returns
     -------
     candidates, and whether all of them were fitted
     """
     done: list[Candidate] = []
+    many = len(pairs) > FEW_CANDIDATES
     try:
         for structure, n_components in pairs:
-            done.append(engine.candidate(structure, n_components))
+            done.append(engine.candidate(structure, n_components, explore=not many))
             if progress is not None:
-                progress(Progress(len(done), total, done[-1], best_of(done, criterion)))
+                progress(Progress(len(done), len(pairs), done[-1], best_of(done, criterion)))
+        best = best_of(done, criterion)
+        for i, candidate in enumerate(done if many and best is not None else []):
+            contender = getattr(candidate, criterion) - getattr(best, criterion) < CONTENDER
+            done[i] = engine.polish(candidate, contender)
     except KeyboardInterrupt:
         if not done:
             raise

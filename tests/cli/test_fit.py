@@ -92,11 +92,11 @@ def test_an_interrupted_search_keeps_what_is_done(run, monkeypatch, tmp_path):
 
     whole, asked = Search.candidate, []
 
-    def interrupted(self, *pair):
+    def interrupted(self, *pair, **options):
         asked.append(pair)
         if len(asked) > 2:
             raise KeyboardInterrupt
-        return whole(self, *pair)
+        return whole(self, *pair, **options)
 
     monkeypatch.setattr(Search, "candidate", interrupted)
     result = run("fit", FAITHFUL, "--out", tmp_path / "m.json")

@@ -65,11 +65,9 @@ def improve(sweep: Sweep, partitions: Partitions, climb: Climb, rules: Rules, sl
             break
         starts = proposals.starts(structure, inner_floor(sweep.source))
         outcome = compete(sweep, starts, rules, champion=climb)
-        best = outcome.ends.best_first(outcome.finished)[:1]
-        if not best or outcome.ends.troubled[best[0]]:
+        best = outcome.winner(climb.log_likelihood + slack)
+        if best is None:
             break
-        if outcome.ends.log_likelihood[best[0]] - climb.log_likelihood <= slack:
-            break
-        climb, start = outcome.ends.climb(best[0]), starts[best[0]]
+        climb, start = outcome.ends.climb(best), starts[best]
         moves, splits = moves + 1, None
     return Improvement(climb, start, moves, climb.log_likelihood - first, splits)

@@ -51,6 +51,12 @@ class Outcome:
     finished: list[int]
     leader: list[int]
 
+    def winner(self, above: float) -> int | None:
+        """The best sound one of the finished, where its log-likelihood lies above a value."""
+        best = self.ends.best_first(self.finished)[:1]
+        won = bool(best) and not self.ends.troubled[best[0]] and self.ends.log_likelihood[best[0]] > above
+        return best[0] if won else None
+
 
 def compete(sweep: Sweep, starts: Stack, rules: Rules, champion: Climb | None = None) -> Outcome:
     """Climb from the starts; climbs are given up where a component collapses.
