@@ -66,7 +66,23 @@ def test_modes_of_one_column_are_those_of_a_fine_grid(seed):
     assert np.all(np.diff(found.log_density) <= 0)
     for point in found.points.ravel():
         assert np.abs(peaks - point).min() < 2e-4
+    assert len(peaks) == len(found.points)
     np.testing.assert_allclose(mixture.log_prob(found.points), found.log_density, rtol=1e-12)
+
+
+def test_a_mode_that_no_mean_climbs_to_is_found_in_one_column():
+    """Some of 400 random mixtures have one."""
+    hidden = 0
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        k = rng.integers(1, 7)
+        mixture = mx.Mixture(rng.dirichlet(np.ones(k)), mx.Gaussian(rng.normal(0, 3, k), 10.0 ** rng.uniform(-3, 2, k)))
+        found = mx.modes(mixture)
+        hidden += len(found.points) > len(set(found.components.tolist()))
+        gaps = np.sort(found.points.ravel())
+        between = mx.cdf(mixture, gaps)
+        assert np.all(np.diff(between) > 0)
+    assert hidden > 0
 
 
 @pytest.mark.parametrize("seed", range(6))

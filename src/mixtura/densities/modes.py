@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.densities.gaussians import Gaussians, log_normal, log_sum_exp, spreads
+from mixtura.densities.gaussians import Gaussians, log_normal, log_sum_exp, one_column, spreads
 from mixtura.densities.roots import bracketed_root
 from mixtura.families.gaussian import LOG_2PI
 from mixtura.linalg import solve_lower_stack
@@ -30,7 +30,7 @@ GRID = np.linspace(-6.0, 6.0, 385)
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """The modes that are reached from the means of the components.
+    """Modes of a mixture.
 
     Attributes
     ----------
@@ -61,8 +61,8 @@ def modes(mixture: Mixture[Any]) -> Modes:
     Notes
     -----
     Carreira-Perpiñán (2000), fixed point: EM for the place, so the density rises in every step; Newton's step is taken
-    near the top, where it rises further. A mixture can have modes that no mean leads to, though rarely
-    (Carreira-Perpiñán & Williams 2003); in one column `highest_density_region` misses none but ripples.
+    near the top, where it rises further. In several columns there can be
+    modes that no mean leads to, though rarely (Carreira-Perpiñán & Williams 2003); in one column all are found.
 
     Examples
     --------
@@ -73,6 +73,9 @@ def modes(mixture: Mixture[Any]) -> Modes:
     """
     climber = Climber(Gaussians.of(mixture))
     reached = np.array([climber.mode_above(mean) for mean in climber.gaussians.means])
+    if mixture.n_features == 1:
+        for top in critical_points(one_column(mixture))[::2, None]:
+            climber.mode_above(top)
     heights = np.array(climber.heights)
     order = np.argsort(-heights, kind="stable")
     coordinates = climber.gaussians.coordinates
