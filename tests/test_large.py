@@ -78,7 +78,8 @@ def readings() -> dict[str, tuple[int, int]]:
 def _readings(X: np.ndarray | str, k: int, structure: str, name: str) -> tuple[int, int]:
     source = as_source(f"examples/{name}.csv" if isinstance(X, str) else X)
     sweep = Sweep(source)
-    start = Search(sweep, Options(6, 1e-10, 20000, 0))._starts(structure, k)[2][0]
+    search = Search(sweep, Options(6, 1e-10, 20000, 0))
+    start = search._stack(search._starts(structure, k), structure, sweep)[0]
     plain = climb_all(sweep, [start], Rules(1e-12, 20000), plain_em)[0]
     counts = []
     for algorithm in (plain_em, accelerated_em):

@@ -143,7 +143,8 @@ class Search:
         climb, start = outcome.ends.climb(best), Start(starts[best], groupings.methods[best])
         further: Improvement | None = None
         if not short_trouble(climb):
-            leave = self.options.improve and not undisputed(outcome, best, slack)
+            cheap = explore and not is_costly(sample, climb.mixture, COSTLY_MOVES)
+            leave = self.options.improve and (cheap or not undisputed(outcome, best, slack))
             found = _Found(
                 sample, partitions, climb, rules, slack, _to_leave(sample, outcome, best, slack) if leave else []
             )

@@ -42,7 +42,7 @@ class Outcome:
     Attributes
     ----------
     ends : where each start's climb ended
-    finished : the starts that were climbed to the end, in their order
+    finished : the starts that were climbed to the end, or so near to it that they cannot be the best, in their order
     leader : (B,), for each start the finished one that it is, or had come so near to that it was not climbed on; −1 for
         those that fell behind
     """
@@ -87,6 +87,9 @@ def compete(sweep: Sweep, starts: Stack, rules: Rules, champion: Climb | None = 
         alive = sound = [i for i in sound if _may_win(ends, i, champion)]
         leader = [i if i in sound else -1 for i in leader]
         here = here.take([kept.index(i) for i in alive])
+    else:
+        top = max((ends.log_likelihood[i] for i in sound), default=-np.inf)
+        sound = [i for i in sound if not (ends.converged[i] and ends.log_likelihood[i] < top - NEAR_GAIN)]
     if sound:
         further = _climbs(sweep, here.take([alive.index(i) for i in sound]), rules)[0]
         ends = ends.carried_on(sound, further)
