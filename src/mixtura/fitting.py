@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixtura.algorithms.climb import Climb, Rules, climb_all, plain_em
-from mixtura.algorithms.degeneracy import quoted_column, trouble_of
+from mixtura.algorithms.degeneracy import quoted_column, suspicion_of, trouble_of
 from mixtura.algorithms.iteration import Iteration, outward
 from mixtura.algorithms.start import user_start
 from mixtura.certainty import Certainty, certainty_of
@@ -380,6 +380,9 @@ def _result(
     if chosen.trouble and on_degenerate == "raise":
         raise CollapseError(f"no start of any candidate is sound: {chosen.trouble}")
     notes = _warn(candidates, chosen, complete)
+    suspicion = "" if chosen.trouble else suspicion_of(source, chosen.climb)
+    if suspicion:
+        notes.append(suspicion)
     climb = chosen.climb
     return Fit(
         mixture,

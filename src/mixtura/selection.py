@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mixtura.algorithms.climb import Climb
+from mixtura.algorithms.degeneracy import eigenvalue_ratio
 from mixtura.algorithms.improvement import Improvement
 from mixtura.algorithms.start import Start
 from mixtura.algorithms.tournament import Outcome
@@ -186,6 +187,8 @@ def candidate_table(candidates: Sequence[Candidate]) -> Table:
             "converged": [c.climb.converged for c in candidates],
             "starts_tried": [c.starts.tried for c in candidates],
             "starts_agreed": [c.starts.agreed for c in candidates],
+            "min_size": [float(c.climb.counts.min()) for c in candidates],
+            "eigenvalue_ratio": [eigenvalue_ratio(c.mixture) for c in candidates],
             "trouble": [c.trouble for c in candidates],
         }
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,18 @@ import numpy as np
 from mixtura.algorithms.climb import Climb
 from mixtura.algorithms.iteration import outward
 from mixtura.families.covariance import Structure
+from mixtura.linalg import solve_lower
 from mixtura.mixture import Mixture
 from mixtura.sources import Source
 from mixtura.sweep import labels_of
+from mixtura.validation import Array
+
+FLAT, FEW = 1e-3, 3.0
+"""A component is called spurious below so large a variance, relative to the pooled one, where its rows are so few,
+in multiples of the fewest that its covariance needs."""
+
+TAKES_PART, MOST_NAMED = 0.05, 6
+"""A column is named in a direction from this share of the largest coefficient on, where so many at most take part."""
 
 
 def too_small(mixture: Mixture[Any], counts: Any) -> tuple[int, ...]:
@@ -33,6 +43,70 @@ def fewest_rows(structure: Structure, n_components: int, n_features: int) -> flo
     if structure.shared or n_components == 1:
         return -math.inf
     return (n_features + 1 if structure.form.ndim == 2 else 2) * (1 + 1e-9)
+
+
+def relative_variances(mixture: Mixture[Any]) -> Array:
+    """Smallest and largest variance of each component in any direction, in units of the pooled variance: (K, 2).
+
+    These are the extreme eigenvalues of W⁻¹ Σ_k with W = Σ_k π_k Σ_k, so no linear map of the data changes them (for
+    structures with axes along the columns, or round ones, those maps that they allow). NaN where W has lost its rank.
+    """
+    components = mixture.components
+    constraint = getattr(components, "constraint", None)
+    if constraint is None or constraint.shared or mixture.n_components == 1:
+        return np.ones((mixture.n_components, 2))
+    with np.errstate(all="ignore"):
+        if constraint.form.ndim < 2:
+            variances = np.asarray(components.factors).reshape(mixture.n_components, -1) ** 2
+            relative = variances / (mixture.weights @ variances)
+        else:
+            factors = np.asarray(components.factors)
+            try:
+                root = np.linalg.cholesky(np.einsum("k,kij,klj->il", mixture.weights, factors, factors))
+                white = solve_lower(root, np.hstack(list(factors)))
+                parts = np.swapaxes(white.reshape(len(root), *factors.shape[::2]), 0, 1)
+                relative = np.linalg.svd(parts, compute_uv=False) ** 2
+            except np.linalg.LinAlgError:
+                return np.full((mixture.n_components, 2), math.nan)
+    return np.stack([relative.min(axis=1), relative.max(axis=1)], axis=1)
+
+
+def eigenvalue_ratio(mixture: Mixture[Any]) -> float:
+    """The smallest of all components' relative variances over the largest: 1 where covariances are shared."""
+    relative = relative_variances(mixture)
+    return float(relative[:, 0].min() / relative[:, 1].max())
+
+
+def spurious(mixture: Mixture[Any], counts: Any) -> tuple[int, ...]:
+    """Components that are tiny and flat: a local optimum owed to a few rows that happen to lie near a plane.
+
+    Notes
+    -----
+    After McLachlan & Peel (2000), Finite Mixture Models, 3.10: N_k at most `FEW` times the fewest rows that its
+    covariance needs, and a relative variance below `FLAT`. A true cluster can look so; it is said, not refused.
+    """
+    constraint = getattr(mixture.components, "constraint", None)
+    if constraint is None:
+        return ()
+    fewest = fewest_rows(constraint, mixture.n_components, mixture.n_features)
+    tiny = np.asarray(counts) <= FEW * fewest
+    if not tiny.any():
+        return ()
+    return tuple(np.flatnonzero(tiny & (relative_variances(mixture)[:, 0] < FLAT)).tolist())
+
+
+def suspicion_of(source: Source, end: Climb) -> str:
+    """A sound mixture's first spurious component in words: rows, direction, what to do; empty where there is none."""
+    found = spurious(end.mixture, end.counts)
+    if not found:
+        return ""
+    k = found[0]
+    relative = relative_variances(end.mixture)[k, 0]
+    return (
+        f"component {k} may be spurious: {end.counts[k]:.3g} rows ({_rows_of(source, end.mixture, k)}) lie almost flat "
+        f"along {_direction(source, end.mixture, k)} (smallest variance {relative:.1g} of the pooled one). Compare "
+        "with fewer components, a structure that shares covariances, or regularization='penalty'."
+    )
 
 
 def short_trouble(end: Climb) -> str:
@@ -80,11 +154,36 @@ def _rows_of(source: Source, inner: Mixture[Any], k: int, at_most: int = 5) -> s
 
 
 def _direction(source: Source, inner: Mixture[Any], k: int) -> str:
-    """The column that weighs most in the direction of smallest spread."""
+    """The direction of smallest spread in the columns that take part: `column 'x'`, or `0.71·a − 0.71·b`.
+
+    Columns are measured in their resolution; coefficients are those of the columns in data units, the largest first.
+    """
     resolution = source.resolution / source.coordinates.scale
     covariance = inner.components.component_covariances[k] / np.outer(resolution, resolution)
     vector = np.linalg.eigh(covariance)[1][:, 0]
-    return quoted_column(source, int(np.argmax(np.abs(vector))))
+    part = np.flatnonzero(np.abs(vector) >= TAKES_PART * np.abs(vector).max())
+    if len(part) == 1 or len(part) > MOST_NAMED:
+        return quoted_column(source, int(np.argmax(np.abs(vector))))
+    along = vector[part] * (resolution[part].min() / resolution[part])
+    along = along / np.linalg.norm(along)
+    order = np.argsort(-np.abs(along), kind="stable")
+    names = source.columns or [f"column {j}" for j in range(source.n_features)]
+    return combination(along[order], [names[j] for j in part[order]])
+
+
+def combination(coefficients: Array, names: Sequence[str]) -> str:
+    """`0.71·a − 0.71·b`, with a positive first coefficient.
+
+    Examples
+    --------
+    >>> combination(np.array([-0.6, 0.8]), ["a", "b"])
+    '0.6·a − 0.8·b'
+    """
+    signed = coefficients * (1.0 if coefficients[0] > 0 else -1.0)
+    text = f"{signed[0]:.2g}·{names[0]}"
+    for value, name in zip(signed[1:], names[1:], strict=True):
+        text += f" {'+' if value > 0 else '−'} {abs(value):.2g}·{name}"
+    return text
 
 
 def quoted_column(source: Source, j: int) -> str:
