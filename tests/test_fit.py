@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 import mixtura as mx
+from mixtura.errors import ParameterError
 from mixtura.families.covariance import structure_names
 from mixtura.fitting import component_order, default_tol
 
@@ -224,3 +225,23 @@ def test_an_interrupt_before_anything_is_done_goes_through(faithful, monkeypatch
     monkeypatch.setattr("mixtura.search.Search.candidate", interrupt)
     with pytest.raises(KeyboardInterrupt):
         mx.fit(faithful, n_components=2)
+
+
+# Cross-validation as the criterion
+
+
+def test_cross_validation_decides_where_it_is_asked_for(faithful):
+    fit = mx.fit(faithful, [1, 2], ["EEE", "VVV"], criterion="cv", n_starts=3, seed=4)
+    values = {c.label: c.cv for c in fit.candidates}
+    for c in fit.candidates:
+        found = mx.cross_validated_log_likelihood(faithful, c.n_components, c.structure, seed=4)
+        assert c.cv == pytest.approx(-2 * found, rel=1e-12)
+    assert fit.cv == min(values.values())
+    assert "cv" in fit.table.to_arrow().column_names
+    assert fit.mixture.n_components == 2
+    assert "CV" in fit.summary()
+
+
+def test_cross_validation_needs_candidates(faithful):
+    with pytest.raises(ParameterError, match="with a start there is one"):
+        mx.fit(faithful, structure="EEE", start=np.zeros(272, dtype=int), criterion="cv")

@@ -16,7 +16,7 @@ from mixtura.errors import ParameterError
 from mixtura.mixture import Mixture
 from mixtura.tables import Table
 
-CRITERIA = ("bic", "icl", "aic", "aicc", "caic")
+CRITERIA = ("bic", "icl", "aic", "aicc", "caic", "cv")
 AGREEMENT = 1e-3
 """Nats, total: starts that end closer agree on an optimum (on a sample, closer than it is climbed to)."""
 
@@ -107,6 +107,8 @@ class Candidate:
     """Why the candidate is not sound, in words; empty where it is."""
     log_prior: float = 0.0
     """Of the mixture, nats up to a constant, where the fit is regularised."""
+    cv: float = math.nan
+    """−2 times the cross-validated log-likelihood, where it was asked for; infinite where a fold ended degenerate."""
 
     @property
     def mixture(self) -> Mixture[Any]:
@@ -172,6 +174,8 @@ def check_criterion(criterion: str) -> str:
 
 def candidate_table(candidates: Sequence[Candidate]) -> Table:
     """One row a candidate, in the order of the search."""
+    columns: dict[str, list[Any]] = {"cv": [c.cv for c in candidates]}
+    asked = not all(math.isnan(value) for value in columns["cv"])
     return Table(
         {
             "structure": [c.structure for c in candidates],
@@ -183,6 +187,7 @@ def candidate_table(candidates: Sequence[Candidate]) -> Table:
             "aic": [c.aic for c in candidates],
             "aicc": [c.aicc for c in candidates],
             "caic": [c.caic for c in candidates],
+            **(columns if asked else {}),
             "n_iter": [c.climb.n_iter for c in candidates],
             "converged": [c.climb.converged for c in candidates],
             "starts_tried": [c.starts.tried for c in candidates],

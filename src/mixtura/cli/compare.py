@@ -12,7 +12,7 @@ from mixtura.cli.options import criterion_option, data_argument, json_option, we
 @click.command("compare", short_help="Compare models on the same rows.")
 @click.argument("models", metavar="MODEL...", nargs=-1, required=True)
 @data_argument
-@criterion_option
+@criterion_option("bic", "icl", "aic")
 @weights_option
 @json_option
 def command(models: tuple[str, ...], data: str, criterion: str, weights: str | None, as_json: bool) -> None:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 )
 @columns_option
 @weights_option
-@criterion_option
+@criterion_option("bic", "icl", "aic", "aicc", "caic", "cv")
 @click.option("--starts", type=int, default=12, show_default=True, help="Partitions each candidate starts from.")
 @click.option("--improve/--no-improve", default=True, show_default=True, help="Leave optima by splitting and merging.")
 @click.option("--equal-weights", is_flag=True, help="All groups have the same weight by assumption.")

@@ -72,13 +72,19 @@ weights_option = click.option(
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document with every digit instead of text."
 )
-criterion_option = click.option(
-    "--criterion",
-    type=click.Choice(["bic", "icl", "aic", "aicc", "caic"], case_sensitive=False),
-    default="bic",
-    show_default=True,
-    help="What decides; smaller is better.",
-)
+
+
+def criterion_option(*names: str) -> Callable[[Command], Command]:
+    """`--criterion`, one of some names."""
+    return click.option(
+        "--criterion",
+        type=click.Choice(names, case_sensitive=False),
+        default="bic",
+        show_default=True,
+        help="What decides; smaller is better.",
+    )
+
+
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), help="Default: all cores. Results do not depend on it."
 )
