@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 
 import mixtura as mx
-from mixtura.errors import ParameterError
+from mixtura.errors import ParameterError, StructureError
 from mixtura.families.covariance import structure_names
+from mixtura.families.ratio import clipped_to_ratio
 
 REMEDIES = ["penalty", "map", mx.Penalty(0.3), mx.ConjugatePrior(0.5), mx.ConjugatePrior(0.0)]
 
@@ -99,7 +100,7 @@ def test_many_rows_make_the_penalty_vanish():
     [
         (
             lambda: mx.fit([[0.0], [1.0], [2.0]], 1, regularization="ridge"),
-            "regularization is 'ridge'.*'penalty', 'map'",
+            "regularization is 'ridge'.*'ratio', 'penalty', 'map'",
         ),
         (lambda: mx.Penalty(-1.0), "strength is -1"),
         (lambda: mx.ConjugatePrior(-1.0), "shrinkage is -1"),
@@ -109,3 +110,67 @@ def test_many_rows_make_the_penalty_vanish():
 def test_bad_values_are_refused(make, words):
     with pytest.raises(ParameterError, match=words):
         make()
+
+
+# The eigenvalue ratio
+
+
+@pytest.mark.parametrize("limit", [1.0, 3.0, 50.0])
+def test_the_projection_is_the_best_on_a_grid(limit):
+    rng = np.random.default_rng(int(limit))
+    for _ in range(20):
+        variances, counts = rng.gamma(0.3, size=(3, 2)) + 1e-9, rng.uniform(1, 40, size=3)
+        found = clipped_to_ratio(variances, counts, limit)
+        assert found.max() <= limit * found.min() * (1 + 1e-12)
+
+        def objective(e, d=variances, n=counts):
+            return float((n[:, None] * (np.log(e) + d / e)).sum())
+
+        grid = np.exp(np.linspace(np.log(variances.min() / 2), np.log(variances.max() * 2), 4001))
+        best = min(objective(np.clip(variances, m, limit * m)) for m in grid)
+        assert objective(found) <= best + 1e-12 * abs(best)
+
+
+@pytest.mark.parametrize("structure", ["VVV", "VVI", "VII", "EEE", "EEI", "EII"])
+def test_the_sandwich_holds_under_the_constraint(faithful, structure):
+    labels = (faithful[:, 1] > 68).astype(int) + (faithful[:, 0] > 4.3)
+    theta = mx.Mixture.from_responsibilities(faithful, labels, structure)
+    path = list(mx.em(theta, faithful, max_iter=15, regularization=mx.EigenvalueRatio(2.0)))
+    for it, after in itertools.pairwise(path):
+        assert it.objective <= it.lower_bound + 1e-9
+        assert it.lower_bound <= after.objective + 1e-9
+
+
+@pytest.mark.parametrize("structure", ["VVV", "VVI"])
+def test_the_ratio_is_kept_in_units_of_the_whole(faithful, structure):
+    units = ([1, 1], [1e-6, 1e6])
+    fits = [mx.fit(faithful * s, 3, structure, regularization="ratio", n_starts=4) for s in units]
+    one, other = (f.mixture.predict(faithful * s) for f, s in zip(fits, units, strict=True))
+    np.testing.assert_array_equal(one, other)
+    total = np.cov(faithful.T, bias=True)
+    if structure == "VVI":
+        total = np.diag(total.diagonal())
+    sphere = np.linalg.inv(np.linalg.cholesky(total))
+    values = np.linalg.eigvalsh(sphere @ fits[0].mixture.components.covariance_matrices @ sphere.T)
+    assert values.max() <= 100 * values.min() * (1 + 1e-9)
+
+
+def test_the_ratio_holds_what_would_collapse():
+    X = np.concatenate([np.full((5, 2), 3.0), np.random.default_rng(1).normal(size=(60, 2))])
+    fit = mx.fit(X, 2, "VVV", regularization="ratio")
+    assert not fit.warnings
+    assert fit.log_likelihood == pytest.approx(fit.mixture.log_likelihood(X), rel=1e-12)
+
+
+def test_a_loose_ratio_changes_nothing(faithful):
+    loose = mx.fit(faithful, 2, "VVV", regularization=mx.EigenvalueRatio(1e12))
+    assert loose.log_likelihood == pytest.approx(mx.fit(faithful, 2, "VVV").log_likelihood, abs=1e-6)
+
+
+def test_structures_without_an_exact_step_are_left_out_or_refused(faithful):
+    found = mx.fit(faithful, 2, regularization="ratio", n_starts=2)
+    assert {c.structure for c in found.candidates} == {"EII", "VII", "EEI", "VVI", "EEE", "VVV"}
+    with pytest.raises(StructureError, match="no exact M-step under structure VEV"):
+        mx.fit(faithful, 2, "VEV", regularization="ratio")
+    with pytest.raises(ParameterError, match=r"limit is 0\.5"):
+        mx.EigenvalueRatio(0.5)

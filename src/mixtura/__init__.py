@@ -37,6 +37,7 @@ _WHERE = {
     "match_labels": "mixtura.clusters.partitions",
     "classification_error": "mixtura.clusters.partitions",
     "Regularization": "mixtura.regularization",
+    "EigenvalueRatio": "mixtura.regularization",
     "Penalty": "mixtura.regularization",
     "ConjugatePrior": "mixtura.regularization",
     "explain": "mixtura.explanation",
@@ -44,6 +45,7 @@ _WHERE = {
 }
 __all__ = [
     "ConjugatePrior",
+    "EigenvalueRatio",
     "Fit",
     "Gaussian",
     "Iteration",
@@ -100,7 +102,7 @@ if TYPE_CHECKING:
     from mixtura.many import fit_many
     from mixtura.mixture import Mixture
     from mixtura.persistence import load
-    from mixtura.regularization import ConjugatePrior, Penalty, Regularization
+    from mixtura.regularization import ConjugatePrior, EigenvalueRatio, Penalty, Regularization
 
 
 def __getattr__(name: str) -> Any:

@@ -192,9 +192,10 @@ def fit(
         and parameters are many, a hundredth of a nat per free parameter is enough (from 110,000 rows on).
     max_iter : EM iterations at most
     seed : of every random choice; equal seeds give equal bits
-    regularization : None (default) adds nothing; "penalty" (Chen & Tan 2009), "map" (Fraley & Raftery 2007), a
-        `mixtura.Penalty` or a `mixtura.ConjugatePrior` keep the likelihood bounded. Log-likelihoods and criteria that
-        are reported leave the prior out; the trace holds the sum of both. Such fits take longer: they climb in Python.
+    regularization : None (default) adds nothing; "ratio" (no variance over 100 times another), "penalty" (Chen & Tan
+        2009), "map" (Fraley & Raftery 2007), or a `mixtura.EigenvalueRatio`, `mixtura.Penalty` or
+        `mixtura.ConjugatePrior`, keep the likelihood bounded. Log-likelihoods and criteria that are reported leave the
+        prior out; the trace holds the sum of both. Such fits take longer: they climb in Python.
     on_degenerate : "warn" or "raise" where no candidate is sound
     progress : called with a `Progress` after every candidate
     callback : called with every `Iteration` of the winner's climb
@@ -236,8 +237,11 @@ def fit(
         bool(improve),
         bool(equal_weights),
     )
-    sweep = Sweep(source, n_threads, engine, as_regularization(regularization))
+    remedy = as_regularization(regularization)
+    sweep = Sweep(source, n_threads, engine, remedy)
     structures = resolve_structures(structure, source.n_features)
+    if structure == "all" and remedy is not None:
+        structures = tuple(s for s in structures if remedy.serves(resolve_structure(s, source.n_features)))
     if start is not None and criterion == "cv":
         raise ParameterError("criterion 'cv' compares candidates; with a start there is one. Name another criterion.")
     if start is not None:

@@ -17,6 +17,7 @@ import numpy as np
 from mixtura.errors import ParameterError
 from mixtura.families.covariance import Structure
 from mixtura.families.prior import Prior
+from mixtura.families.ratio import Ratio
 from mixtura.validation import Array, as_positive, nearest_names
 
 
@@ -25,9 +26,15 @@ class Regularization(ABC):
 
     name: ClassVar[str]
 
+    def serves(self, structure: Structure) -> bool:
+        """Whether it has an M-step under a structure."""
+        return True
+
     @abstractmethod
-    def prior(self, total_weight: float, mean: Array, covariance: Array, n_components: int, form: Structure) -> Prior:
-        """The pseudo-data for mixtures of a structure, from the moments of all rows."""
+    def prior(
+        self, total_weight: float, mean: Array, covariance: Array, n_components: int, form: Structure
+    ) -> Prior | Ratio:
+        """The pseudo-data, or the constraint, for mixtures of a structure, from the moments of all rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,46 @@ class ConjugatePrior(Regularization):
         return Prior.of(form, scale, degrees, each, self.shrinkage, mean, covariance, n_components)
 
 
-KNOWN = {"penalty": Penalty, "map": ConjugatePrior}
+@dataclass(frozen=True, slots=True)
+class EigenvalueRatio(Regularization):
+    """No variance of any component along any direction is more than `limit` times another.
+
+    max_kj λ_kj ≤ c · min_kj λ_kj, with λ the eigenvalues of Σ_k where the covariance of all rows is the identity
+
+    Parameters
+    ----------
+    limit : c, default 100: standard deviations within a factor of ten
+
+    Notes
+    -----
+    Hathaway (1985); García-Escudero, Gordaliza, Matrán & Mayo-Iscar (2008); exact projection: Fritz et al. (2013).
+    Axis-aligned structures compare variances of columns in units of the columns' own, round ones as they are.
+    Structures that share a part of the covariance have no exact M-step under it: "all" leaves them out.
+
+    Examples
+    --------
+    >>> import mixtura as mx
+    >>> X = [[0.0], [0.0], [0.0], [4.0], [5.0], [6.0]]
+    >>> variances = mx.fit(X, 2, "V", regularization=mx.EigenvalueRatio(4)).mixture.components.covariances
+    >>> round(float(variances.max() / variances.min()), 6)
+    4.0
+    """
+
+    limit: float = 100.0
+    name: ClassVar[str] = "ratio"
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.limit) and self.limit >= 1):
+            raise ParameterError(f"limit is {self.limit!r}; expected a number of at least 1.")
+
+    def serves(self, structure: Structure) -> bool:
+        return not structure.shares_parts
+
+    def prior(self, total_weight: float, mean: Array, covariance: Array, n_components: int, form: Structure) -> Ratio:
+        return Ratio.of(self.limit, form, covariance)
+
+
+KNOWN = {"ratio": EigenvalueRatio, "penalty": Penalty, "map": ConjugatePrior}
 
 
 def as_regularization(value: Regularization | str | None) -> Regularization | None:
@@ -119,8 +165,8 @@ def as_regularization(value: Regularization | str | None) -> Regularization | No
         return value
     if str(value).lower() not in KNOWN:
         raise ParameterError(
-            f"regularization is {value!r}; expected None, {', '.join(map(repr, KNOWN))}, or a mixtura.Penalty or "
-            f"mixtura.ConjugatePrior.{nearest_names(str(value), tuple(KNOWN))}"
+            f"regularization is {value!r}; expected None, {', '.join(map(repr, KNOWN))}, or a mixtura.EigenvalueRatio, "
+            f"mixtura.Penalty or mixtura.ConjugatePrior.{nearest_names(str(value), tuple(KNOWN))}"
         )
     known: Regularization = KNOWN[str(value).lower()]()
     return known

@@ -66,6 +66,7 @@ class _Walk:
         self.climb, self.rules = climb, rules
         self.stepper = Stepper(sweep, climb, on_iteration)
         self.total_weight = sweep.source.total_weight
+        self.admit = sweep.admit
         self.free = FreeParameters(sweep.totals.spread, self.stepper.floor)
         self.history: deque[tuple[Array, Array]] = deque(maxlen=HISTORY)
         self.stop = Aitken(rules.tol, self.total_weight)
@@ -114,6 +115,7 @@ class _Walk:
     def attempt(self, candidate: Mixture[Any]) -> Attempt:
         """Read the rows at an extrapolation; move there if it lies above the bound that plain EM is sure of."""
         self.climb.n_iter += 1
+        candidate = self.admit(candidate)
         statistics = yield candidate
         kept = statistics.log_likelihood >= self.here.lower_bound
         if kept:

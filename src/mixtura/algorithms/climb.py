@@ -40,6 +40,7 @@ class Climb:
     collapsed, emptied : components, with `failed_at` the iteration at which it happened first
     counts : (n_components,), N_k at `mixture`
     trace : (log-likelihood before, bound after, remaining) of each iteration that was kept
+    regularised : whether a prior or a constraint holds covariances up, so that few rows are enough for one
     """
 
     mixture: Mixture[Any]
@@ -53,6 +54,7 @@ class Climb:
     failed_at: int | None = None
     counts: Any = None
     trace: list[tuple[float, float, float]] = field(default_factory=list)
+    regularised: bool = False
 
     @property
     def sound(self) -> bool:
@@ -156,7 +158,8 @@ def climb_all(
     on_iteration: OnIteration | None = None,
 ) -> list[Climb]:
     """Climb from each start (inner coordinates); each reading of the rows serves all climbs that still go on."""
-    climbs = [Climb(start) for start in starts]
+    regularised = sweep.regularization is not None
+    climbs = [Climb(sweep.admit(start), regularised=regularised) for start in starts]
     walks = [algorithm(climb, sweep, rules, on_iteration) for climb in climbs]
     wanted = {i: next(walk) for i, walk in enumerate(walks)}
     while wanted:

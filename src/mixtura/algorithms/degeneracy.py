@@ -117,7 +117,7 @@ def short_trouble(end: Climb) -> str:
         return f"a component collapsed in iteration {end.failed_at}"
     if not math.isfinite(end.log_likelihood):
         return "the log-likelihood is not finite"
-    small = too_small(end.mixture, end.counts)
+    small = () if end.regularised else too_small(end.mixture, end.counts)
     return f"component {small[0]} holds too few rows for a covariance of its own" if small else ""
 
 
@@ -128,7 +128,7 @@ def trouble_of(source: Source, end: Climb) -> str:
             f"component {end.emptied[0]} lost all its rows in iteration {end.failed_at}; its mean and covariance mean "
             "nothing. Ask for fewer components."
         )
-    small = too_small(end.mixture, end.counts)
+    small = () if end.regularised else too_small(end.mixture, end.counts)
     if not (end.collapsed or small):
         return ""
     k = (end.collapsed or small)[0]

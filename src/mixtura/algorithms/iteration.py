@@ -107,7 +107,8 @@ def em(
     max_iter : optional: stop after that many iterations
     n_threads : threads of the compiled engine; None is the machine's cores. Results do not depend on it.
     engine : "native", "reference" or None for the fastest that serves
-    regularization : "penalty", "map" or an object (`mixtura.Penalty`, `mixtura.ConjugatePrior`); None adds nothing
+    regularization : "ratio", "penalty", "map" or an object (`mixtura.EigenvalueRatio`, `mixtura.Penalty`,
+        `mixtura.ConjugatePrior`); None adds nothing. Under "ratio" EM starts at the nearest mixture that keeps it.
 
     Yields
     ------
@@ -141,7 +142,7 @@ def em(
     stop = Aitken(as_positive(tol, "tol"), source.total_weight) if tol is not None else None
     max_iter = None if max_iter is None else as_count(max_iter, "max_iter")
     sweep = Sweep(source, n_threads, engine, as_regularization(regularization))
-    return _iterate(sweep, inward(theta, source.coordinates), stop, max_iter)
+    return _iterate(sweep, sweep.admit(inward(theta, source.coordinates)), stop, max_iter)
 
 
 def _iterate(sweep: Sweep, inner: Mixture[Any], stop: Aitken | None, max_iter: int | None) -> Iterator[Iteration]:

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 @click.option("--equal-weights", is_flag=True, help="All groups have the same weight by assumption.")
 @click.option(
     "--regularization",
-    type=click.Choice(["penalty", "map"], case_sensitive=False),
-    help="Keep the likelihood bounded: Chen & Tan's penalty, or Fraley & Raftery's prior. Default: add nothing.",
+    type=click.Choice(["ratio", "penalty", "map"], case_sensitive=False),
+    help="Keep the likelihood bounded: a limit to the ratio of variances, a penalty, or a prior. Default: none.",
 )
 @click.option("--start", metavar="MODEL", help="Start from this model file instead, and keep its order of groups.")
 @seed_option

@@ -70,6 +70,9 @@ class Statistics(Generic[M]):
         """The components that maximise `expected_log_prob`; no standard deviation below `floor` (n_features,)."""
         if self.prior is None:
             return self.origin.m_step(self.moments, self.counts, floor)
+        if hasattr(self.prior, "admit"):  # a constraint: the M-step without it, brought back inside
+            step = self.origin.m_step(self.moments, self.counts, floor)
+            return MStep(self.prior.admit(step.components, self.counts), (), step.emptied)
         return self.origin.m_step(self.moments, self.counts, floor, self.prior)
 
     def expected_log_prob(self, components: Family) -> float:

@@ -13,6 +13,7 @@ from mixtura.families.base import Family, Statistics
 from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.prior import Prior
+from mixtura.families.ratio import Ratio
 from mixtura.regularization import Regularization, covariance_of
 from mixtura.sources.base import Source
 from mixtura.sweep import native, reference
@@ -55,7 +56,7 @@ class Sweep:
         self.regularization = regularization
         self.engine = resolve_engine(engine)
         self.n_threads = thread_count(n_threads)
-        self._priors: dict[tuple[str, int], Prior] = {}
+        self._priors: dict[tuple[str, int], Prior | Ratio] = {}
 
     def __call__(self, mixtures: Sequence[Mixture[Any]]) -> list[Statistics[Any]]:
         """One reading of the rows: the statistics of each mixture, ready for the M-step."""
@@ -76,8 +77,8 @@ class Sweep:
         """The same over other rows."""
         return Sweep(source, self.n_threads, self.engine, self.regularization)
 
-    def prior(self, mixture: Mixture[Any]) -> Prior:
-        """The pseudo-data for mixtures of that structure and number of components."""
+    def prior(self, mixture: Mixture[Any]) -> Prior | Ratio:
+        """The pseudo-data, or the constraint, for mixtures of that structure and number of components."""
         assert self.regularization is not None
         key = mixture.structure, mixture.n_components
         if key not in self._priors:
@@ -88,6 +89,13 @@ class Sweep:
                 totals.weight, totals.mean, covariance, mixture.n_components, constraint
             )
         return self._priors[key]
+
+    def admit(self, mixture: Mixture[Any]) -> Mixture[Any]:
+        """The mixture itself, or the nearest one that keeps the constraint, where there is one."""
+        prior = None if self.regularization is None else self.prior(mixture)
+        if not isinstance(prior, Ratio):
+            return mixture
+        return type(mixture).trusted(mixture.weights, prior.admit(mixture.components, mixture.weights), like=mixture)
 
     def log_prior(self, mixture: Mixture[Any]) -> float:
         """Of a mixture in inner coordinates; 0 without regularization."""
