@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.algorithms.acceleration import accelerated_em
 from mixtura.algorithms.agglomeration import METHOD as AGGLOMERATION
 from mixtura.algorithms.agglomeration import Tree, agglomerate
-from mixtura.algorithms.climb import Climb, Rules
+from mixtura.algorithms.climb import Climb, Rules, climb_all
 from mixtura.algorithms.degeneracy import short_trouble
 from mixtura.algorithms.ends import Ends
 from mixtura.algorithms.improvement import COSTLY_MOVES, Improvement, improve, splits_at
@@ -31,6 +32,9 @@ SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER = 5000, 20
 
 ATTEMPTS = 2
 """Ends of the sample that are climbed on all rows before a candidate is called degenerate."""
+
+ROUGH = 0.05
+"""Nats, total, of Aitken's remaining gain: in a large search over many rows only contenders are climbed further."""
 
 CLOSE_RIVAL = 10.0
 """Nats, total: the second best optimum of the starts is left by exchanges too, where it lies closer to the best."""
@@ -127,7 +131,7 @@ class Search:
     def candidate(self, structure: str, n_components: int, explore: bool = True) -> Candidate:
         """The best optimum that the starts of one candidate lead to, and exchanges of groups after them.
 
-        Without `explore` exchanges are left to `polish`, where starts are tried on all rows.
+        Without `explore` exchanges are left to `polish`, which tries them where starts were tried on all rows.
         """
         sample, partitions = self._sample(n_components)
         groupings = self._starts(structure, n_components)
@@ -149,14 +153,15 @@ class Search:
                 sample, partitions, climb, rules, slack, _to_leave(sample, outcome, best, slack) if leave else []
             )
             self._found[structure, n_components] = found
-            if explore or not whole:
+            if explore:
                 further = found.explore()
                 climb = found.climb
                 start = start if further is None or further.start is None else Start(further.start, IMPROVEMENT)
         report = start_report(outcome, start.method, n_rows, further, slack)
         if not whole:
             ends, order = outcome.ends, [i for i in outcome.ends.best_first() if i != best]
-            climb = self._on_all_rows(sample, [climb, *(ends.climb(i) for i in order[: ATTEMPTS - 1])], tol)
+            rough = tol if explore else max(tol, ROUGH / total_weight)
+            climb = self._on_all_rows(sample, [climb, *(ends.climb(i) for i in order[: ATTEMPTS - 1])], rough)
             start = Start(transplanted(start.mixture, sample, self.sweep), start.method)
         log_prior = self.sweep.log_prior(climb.mixture)
         return Candidate(structure, n_components, climb, start, report, total_weight, short_trouble(climb), log_prior)
@@ -165,8 +170,10 @@ class Search:
         """A candidate once more: from relatives that rose since, and by exchanges of groups where it is a contender."""
         key = candidate.structure, candidate.n_components
         found = self._found.get(key)
-        if found is None or found.sweep is not self.sweep:
+        if found is None:
             return candidate
+        if found.sweep is not self.sweep:
+            return self._finished(candidate) if contender else candidate
         before, start, report = found.climb.log_likelihood, candidate.start, candidate.starts
         news = self._relatives(*key, self.sweep.source, self._risen)
         if news:
@@ -195,6 +202,17 @@ class Search:
         self._risen.add(key)
         log_prior = self.sweep.log_prior(found.climb.mixture)
         return replace(candidate, climb=found.climb, start=start, starts=report, log_prior=log_prior)
+
+    def _finished(self, candidate: Candidate) -> Candidate:
+        """A candidate that was climbed roughly on all rows, to its end."""
+        first, total_weight = candidate.climb, self.sweep.source.total_weight
+        tol = max(self.options.tol, self.options.tol_per_parameter * candidate.n_parameters / total_weight)
+        end = climb_all(self.sweep, [first.mixture], Rules(tol, self.options.max_iter), accelerated_em)[0]
+        if short_trouble(end):
+            return candidate
+        end.trace = first.trace + end.trace
+        end.n_iter += first.n_iter
+        return replace(candidate, climb=end, log_prior=self.sweep.log_prior(end.mixture))
 
     def _stack(self, groupings: Groupings, structure: str, sweep: Sweep) -> Stack:
         """The M-step of a structure for each of the groupings."""
