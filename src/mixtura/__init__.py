@@ -14,7 +14,7 @@ _WHERE = {
     "Iteration": "mixtura.algorithms.iteration",
     "fit": "mixtura.fitting",
     "fit_many": "mixtura.many",
-    "Fit": "mixtura.fitting",
+    "Fit": "mixtura.result",
     "standard_errors": "mixtura.inference.standard_errors",
     "bootstrap": "mixtura.inference.bootstrap",
     "jackknife": "mixtura.inference.jackknife",
@@ -93,7 +93,7 @@ if TYPE_CHECKING:
     from mixtura.densities.regions import highest_density_region
     from mixtura.explanation.explain import explain
     from mixtura.families.gaussian import Gaussian
-    from mixtura.fitting import Fit, fit
+    from mixtura.fitting import fit
     from mixtura.inference.bootstrap import bootstrap
     from mixtura.inference.cross_validation import cross_validated_log_likelihood
     from mixtura.inference.jackknife import jackknife
@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from mixtura.mixture import Mixture
     from mixtura.persistence import load
     from mixtura.regularization import ConjugatePrior, EigenvalueRatio, Penalty, Regularization
+    from mixtura.result import Fit
 
 
 def __getattr__(name: str) -> Any:

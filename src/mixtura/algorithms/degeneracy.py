@@ -163,7 +163,7 @@ def _direction(source: Source, inner: Mixture[Any], k: int) -> str:
     vector = np.linalg.eigh(covariance)[1][:, 0]
     part = np.flatnonzero(np.abs(vector) >= TAKES_PART * np.abs(vector).max())
     if len(part) == 1 or len(part) > MOST_NAMED:
-        return quoted_column(source, int(np.argmax(np.abs(vector))))
+        return source.quoted_column(int(np.argmax(np.abs(vector))))
     along = vector[part] * (resolution[part].min() / resolution[part])
     along = along / np.linalg.norm(along)
     order = np.argsort(-np.abs(along), kind="stable")
@@ -184,8 +184,3 @@ def combination(coefficients: Array, names: Sequence[str]) -> str:
     for value, name in zip(signed[1:], names[1:], strict=True):
         text += f" {'+' if value > 0 else '−'} {abs(value):.2g}·{name}"
     return text
-
-
-def quoted_column(source: Source, j: int) -> str:
-    """`column 'waiting'`, or its number."""
-    return f"column {source.columns[j]!r}" if source.columns else f"column {j}"

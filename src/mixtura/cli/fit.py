@@ -21,7 +21,7 @@ from mixtura.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from mixtura.fitting import Fit
+    from mixtura.result import Fit
 
 
 @click.command("fit", short_help="Find the groups in a file.")

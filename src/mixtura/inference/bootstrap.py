@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from mixtura.errors import CollapseError, ParameterError
-from mixtura.fitting import Fit
 from mixtura.inference.assignment import assignment_interval
 from mixtura.inference.parameters import Interval, Parameters, as_level, normal_interval, parameter_table
 from mixtura.inference.refit import Draw, refit
@@ -17,6 +16,7 @@ from mixtura.mixture import Mixture
 from mixtura.report.document import Document
 from mixtura.report.inference import errors_document
 from mixtura.report.text import document_text
+from mixtura.result import Fit
 from mixtura.sources import ArraySource
 from mixtura.tables import Table
 from mixtura.threads import thread_count

@@ -11,10 +11,10 @@ import numpy as np
 from mixtura.algorithms.iteration import outward
 from mixtura.errors import DataError
 from mixtura.families.covariance import resolve_structure
-from mixtura.fitting import check_columns
 from mixtura.inference.optimum import Procedure
 from mixtura.inference.rows import in_memory
 from mixtura.sources import ArraySource, as_source
+from mixtura.sources.open import check_columns
 from mixtura.threads import thread_count
 from mixtura.validation import Labels, as_count
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from mixtura.errors import CollapseError, DataError
-from mixtura.fitting import Fit
 from mixtura.inference.parameters import Interval, Parameters, normal_interval, parameter_table
 from mixtura.inference.refit import refit
 from mixtura.inference.rows import in_memory, mixture_and_rows, weights_of
@@ -16,6 +15,7 @@ from mixtura.mixture import Mixture
 from mixtura.report.document import Document
 from mixtura.report.inference import errors_document
 from mixtura.report.text import document_text
+from mixtura.result import Fit
 from mixtura.tables import Table
 from mixtura.threads import thread_count
 from mixtura.validation import Array

@@ -13,7 +13,6 @@ import numpy as np
 from mixtura.algorithms.iteration import outward
 from mixtura.errors import CollapseError, DataError, ParameterError
 from mixtura.families.covariance import resolve_structure
-from mixtura.fitting import check_columns
 from mixtura.inference.bootstrap import generator_of
 from mixtura.inference.optimum import Procedure
 from mixtura.inference.parameters import as_level
@@ -23,6 +22,7 @@ from mixtura.report.inference import tests_document
 from mixtura.report.text import document_text
 from mixtura.selection import Candidate
 from mixtura.sources import ArraySource, Source, as_source
+from mixtura.sources.open import check_columns
 from mixtura.tables import Table
 from mixtura.threads import thread_count
 from mixtura.validation import Array, as_count, frozen

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from mixtura.errors import ParameterError, ShapeError
-from mixtura.fitting import Fit, check_columns
 from mixtura.mixture import Mixture
+from mixtura.result import Fit
 from mixtura.sources import ArraySource, Source, as_source, by_columns
+from mixtura.sources.open import check_columns
 from mixtura.validation import Array
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from mixtura.errors import MixturaWarning, ParameterError
-from mixtura.fitting import Fit
 from mixtura.inference.information import Information, information_of
 from mixtura.inference.parameters import Interval, Parameters, normal_interval, parameter_table
 from mixtura.inference.rows import mixture_and_rows
@@ -17,6 +16,7 @@ from mixtura.mixture import Mixture
 from mixtura.report.document import Document
 from mixtura.report.inference import errors_document
 from mixtura.report.text import document_text
+from mixtura.result import Fit
 from mixtura.tables import Table
 from mixtura.validation import Array, frozen
 

@@ -11,7 +11,7 @@ from mixtura.report.numbers import criterion_text, evidence, percent
 from mixtura.selection import Candidate, ranking
 
 if TYPE_CHECKING:
-    from mixtura.fitting import Fit
+    from mixtura.result import Fit
 
 MAX_RIVALS = 6
 

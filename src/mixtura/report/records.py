@@ -11,7 +11,7 @@ import numpy as np
 from mixtura.persistence import mixture_record
 
 if TYPE_CHECKING:
-    from mixtura.fitting import Fit
+    from mixtura.result import Fit
 
 
 def fit_record(fit: Fit) -> dict[str, Any]:

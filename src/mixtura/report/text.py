@@ -11,7 +11,7 @@ from mixtura.report.document import Document, Grid
 from mixtura.report.fitted import fit_document
 
 if TYPE_CHECKING:
-    from mixtura.fitting import Fit
+    from mixtura.result import Fit
 
 WIDTH = 100
 

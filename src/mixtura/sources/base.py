@@ -124,3 +124,7 @@ class Source(ABC):
     def column_name(self, j: int) -> str:
         """The name of a column, or its number in words."""
         return self.columns[j] if self.columns else f"column {j}"
+
+    def quoted_column(self, j: int) -> str:
+        """`column 'waiting'`, or its number."""
+        return f"column {self.columns[j]!r}" if self.columns else f"column {j}"

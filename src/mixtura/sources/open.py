@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
-from mixtura.errors import DataError
+import numpy as np
+
+from mixtura.errors import DataError, ParameterError
 from mixtura.sources.arrays import ArraySource
 from mixtura.sources.base import Source
 from mixtura.sources.frames import frame_to_array, is_frame
@@ -56,3 +59,34 @@ def by_columns(source: Source, columns: tuple[str, ...] | None) -> Source:
         )
     index = [source.columns.index(name) for name in columns]
     return ArraySource(source.X[:, index], source.sample_weight, columns)
+
+
+def open_source(X: Any, sample_weight: Any, columns: Sequence[str] | None) -> Source:
+    """The rows of a fit; `columns` choose among those of a file or data frame, and name those of an array."""
+    if isinstance(X, (str, os.PathLike)) and columns is not None:
+        from mixtura.sources.files import read_file
+
+        return read_file(X, columns, sample_weight)
+    if columns is not None and not isinstance(X, Source) and is_frame(X):
+        array, names = frame_to_array(X, columns)
+        return ArraySource.checked(array, sample_weight, names)
+    source = as_source(X, sample_weight)
+    if columns is None:
+        return source
+    if not isinstance(source, ArraySource):
+        raise ParameterError("columns can be named for arrays, and chosen from data frames and files.")
+    return ArraySource.checked(source.X, source.sample_weight, columns)
+
+
+def check_columns(source: Source) -> None:
+    """Refuse constant columns: no Gaussian has a variance of zero."""
+    lowest, highest = source.ranges
+    constant = np.flatnonzero(lowest == highest)
+    if len(constant):
+        j = int(constant[0])
+        if source.n_samples == 1:
+            raise DataError("X has one row; a spread needs at least two different rows.")
+        raise DataError(
+            f"{source.quoted_column(j)} is constant: {lowest[j]} in all {source.n_samples} rows. "
+            "It says nothing about groups and has no variance; leave it out."
+        )

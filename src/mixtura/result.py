@@ -1,0 +1,198 @@
+"""`Fit`: what a search found, and what can be asked of it."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mixtura.algorithms.climb import Climb
+from mixtura.algorithms.degeneracy import suspicion_of
+from mixtura.algorithms.iteration import outward
+from mixtura.certainty import Certainty, certainty_of
+from mixtura.errors import CollapseError, ConvergenceWarning, DegenerateWarning
+from mixtura.mixture import Mixture
+from mixtura.selection import Candidate, StartReport, candidate_table, ranking
+from mixtura.sweep import Sweep
+from mixtura.tables import Table
+
+if TYPE_CHECKING:
+    from mixtura.inference.bootstrap import Bootstrap
+    from mixtura.inference.standard_errors import StandardErrors
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What `fit` found.
+
+    Attributes
+    ----------
+    mixture : in data units; components by falling weight, ties by first mean (with a given start: in its order)
+    log_likelihood : of `mixture`, total nats
+    converged : whether the estimated remaining gain fell below tol
+    n_iter : EM iterations of the winning climb
+    remaining_gain : Aitken's estimate of what is still to come, total nats
+    trace : one row an iteration: log_likelihood, lower_bound, next log_likelihood, remaining_gain
+    warnings : what to be careful about, in words
+    table : one row a candidate, in the order of the search
+    starts : how many starts were tried and how many agreed on the optimum
+    criterion : that decided, such as "bic": smaller is better
+    certainty : sizes of the groups and how sure the assignment is
+    n_samples, total_weight : rows, and the sum of their weights
+    """
+
+    mixture: Mixture[Any]
+    log_likelihood: float
+    converged: bool
+    n_iter: int
+    remaining_gain: float
+    trace: Table = field(repr=False)
+    warnings: list[str]
+    table: Table = field(repr=False)
+    starts: StartReport
+    criterion: str
+    certainty: Certainty
+    n_samples: int
+    total_weight: float
+    candidates: tuple[Candidate, ...] = field(repr=False)
+    chosen: Candidate = field(repr=False)
+
+    @property
+    def bic(self) -> float:
+        """p log n − 2 L; smaller is better."""
+        return self.chosen.bic
+
+    @property
+    def icl(self) -> float:
+        """BIC − 2 Σ w log max_k p(k | x); smaller is better."""
+        return self.chosen.icl
+
+    @property
+    def aic(self) -> float:
+        """2 p − 2 L; smaller is better."""
+        return self.chosen.aic
+
+    @property
+    def cv(self) -> float:
+        """−2 times the cross-validated log-likelihood, where the criterion is "cv"; else NaN."""
+        return self.chosen.cv
+
+    @property
+    def runner_up(self) -> Candidate | None:
+        """The second best sound candidate of the search, if there was one."""
+        others = [c for c in ranking(self.candidates, self.criterion) if c is not self.chosen]
+        return others[0] if others else None
+
+    @property
+    def lead(self) -> float:
+        """By how much the criterion is smaller than the runner-up's; infinite without one."""
+        other = self.runner_up
+        return math.inf if other is None else getattr(other, self.criterion) - getattr(self.chosen, self.criterion)
+
+    def summary(self) -> str:
+        """What a person wants to know, as plain text."""
+        from mixtura.report.text import fit_text
+
+        return fit_text(self)
+
+    def standard_errors(self, X: Any, method: str = "sandwich", **options: Any) -> StandardErrors:
+        """Standard errors of the parameters from the rows it was fitted to: see `mixtura.standard_errors`."""
+        from mixtura.inference.standard_errors import standard_errors
+
+        return standard_errors(self, X, method, **options)
+
+    def bootstrap(self, X: Any, kind: str = "nonparametric", n_resamples: int = 999, **options: Any) -> Bootstrap:
+        """The parameters over resamples of the rows it was fitted to: see `mixtura.bootstrap`."""
+        from mixtura.inference.bootstrap import bootstrap
+
+        return bootstrap(self, X, kind, n_resamples, **options)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the rows' density by components on a matplotlib axis (one or two columns) and return the axis."""
+        from mixtura.plotting import plot_mixture
+
+        return plot_mixture(self.mixture, ax)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        from mixtura.report.notebook import fit_html
+
+        return fit_html(self)
+
+
+def result_of(
+    sweep: Sweep,
+    candidates: list[Candidate],
+    chosen: Candidate,
+    criterion: str,
+    complete: bool,
+    names: Sequence[str] | None,
+    on_degenerate: str,
+) -> Fit:
+    """The fit of the chosen candidate, in data units, with its warnings; they are raised as Python warnings too."""
+    source = sweep.source
+    mixture = outward(chosen.mixture, source.coordinates)
+    mixture = mixture.with_names(names, source.columns or mixture.columns)
+    if chosen.trouble and on_degenerate == "raise":
+        raise CollapseError(f"no start of any candidate is sound: {chosen.trouble}")
+    notes = _warn(candidates, chosen, complete)
+    suspicion = "" if chosen.trouble else suspicion_of(source, chosen.climb)
+    if suspicion:
+        notes.append(suspicion)
+    climb = chosen.climb
+    return Fit(
+        mixture,
+        chosen.log_likelihood,
+        climb.converged,
+        climb.n_iter,
+        climb.remaining,
+        trace_table(climb),
+        notes,
+        candidate_table(candidates),
+        chosen.starts,
+        criterion,
+        certainty_of(source, mixture, sweep.n_threads, sweep.engine),
+        source.n_samples,
+        source.total_weight,
+        tuple(candidates),
+        chosen,
+    )
+
+
+def _warn(candidates: list[Candidate], chosen: Candidate, complete: bool) -> list[str]:
+    """Say what to be careful about: as Python warnings, and as a list for the report."""
+    notes = []
+    if chosen.trouble:
+        notes.append(chosen.trouble)
+        warnings.warn(chosen.trouble, DegenerateWarning, stacklevel=4)
+    if not chosen.climb.converged and not chosen.trouble:
+        text = (
+            f"EM stopped after {chosen.climb.n_iter} iterations (max_iter) with an estimated "
+            f"{chosen.climb.remaining:.3g} nats still to gain; raise max_iter, or tol if that is near enough."
+        )
+        notes.append(text)
+        warnings.warn(text, ConvergenceWarning, stacklevel=4)
+    if not complete:
+        notes.append(f"the search was interrupted after {len(candidates)} candidates; the best of these is shown.")
+    degenerate = [c.label for c in candidates if c.trouble and c is not chosen]
+    if degenerate:
+        notes.append(f"left out because every start ended degenerate: {' '.join(degenerate)} (see the table).")
+    return notes
+
+
+def trace_table(climb: Climb) -> Table:
+    """One row an iteration: the certificate's three numbers in order, and what was still to come."""
+    before = [row[0] for row in climb.trace]
+    return Table(
+        {
+            "iteration": list(range(1, len(before) + 1)),
+            "log_likelihood": before,
+            "lower_bound": [row[1] for row in climb.trace],
+            "next_log_likelihood": [*before[1:], climb.log_likelihood][: len(before)],
+            "remaining_gain": [row[2] for row in climb.trace],
+        }
+    )
