@@ -1,6 +1,8 @@
 // A mixture's parameters as the kernels take them, checked once.
 #pragma once
 
+#include <limits>
+
 #include "arrays.hpp"
 
 namespace mixtura::bindings {
@@ -59,9 +61,11 @@ struct Model {
     Kind kind;
     std::int64_t K, D;
     std::vector<double> log_weights, means, factors;
+    double noise_log_weight, noise_log_density;
 
-    Model(const std::string& name, nb::handle lw, nb::handle mu, nb::handle f)
-        : kind(find_kind(name, &KindName::kind, "kind")) {
+    Model(const std::string& name, nb::handle lw, nb::handle mu, nb::handle f, double noise_weight, double noise_density)
+        : kind(find_kind(name, &KindName::kind, "kind")), noise_log_weight(noise_weight),
+          noise_log_density(noise_density) {
         const View view(mu, "means");
         view.expect_float64().expect({-1, -1});
         K = view.shape()[0];
@@ -78,7 +82,10 @@ struct Model {
     std::string text() const {
         return "Model('" + name() + "', n_components=" + std::to_string(K) + ", n_features=" + std::to_string(D) + ")";
     }
-    ModelView view() const { return {kind, K, D, log_weights.data(), means.data(), factors.data()}; }
+    ModelView view() const {
+        return {kind, K, D, log_weights.data(), means.data(), factors.data(), noise_log_weight, noise_log_density};
+    }
+    bool noisy() const { return noise_log_weight > -std::numeric_limits<double>::infinity(); }
     bool scatter_wanted() const { return kind != Kind::spherical && kind != Kind::tied_spherical; }
     Shape scatter_shape() const { return shape_of_factors(kind, K, D); }
 };

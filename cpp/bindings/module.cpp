@@ -100,13 +100,13 @@ nb::list sweep(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::ha
         } else {
             arrays.push_back(nb::none());
         }
-        moments.push_back({0, 0, counts.data, sums.data, squares.data, second});
+        moments.push_back({0, 0, 0, counts.data, sums.data, squares.data, second});
     }
     task->finish(total.data(), moments.data());
     nb::list out;
     for (std::size_t m = 0; m < count; ++m)
         out.append(nb::make_tuple(moments[m].log_likelihood, moments[m].log_max_resp, arrays[4 * m], arrays[4 * m + 1],
-                                  arrays[4 * m + 2], arrays[4 * m + 3]));
+                                  arrays[4 * m + 2], arrays[4 * m + 3], moments[m].noise));
     return out;
 }
 
@@ -135,9 +135,10 @@ void evaluate(nb::handle X, nb::handle centre, nb::handle inverse_scale, const M
     const RowsArgument argument(X, nb::none(), centre, inverse_scale);
     check_features(model, argument.rows.n_features);
     const std::int64_t n = argument.rows.n_samples;
-    const Output<double> components(component_log_prob, "component_log_prob", {n, model.K});
+    const std::int64_t columns = model.K + model.noisy();
+    const Output<double> components(component_log_prob, "component_log_prob", {n, columns});
     const Output<double> total(log_prob, "log_prob", {n});
-    const Output<double> resp(responsibilities, "responsibilities", {n, model.K});
+    const Output<double> resp(responsibilities, "responsibilities", {n, columns});
     const Output<std::int64_t> label(labels, "labels", {n});
     const Output<double> rest(uncertainty, "uncertainty", {n});
     const EvaluateRequest request{argument.rows, model.view(), components.data, total.data,
@@ -279,8 +280,12 @@ struct Starts {
     }
 };
 
-nb::tuple run_climb(ClimbRequest& request, const Starts& starts, nb::handle trace, int n_threads) {
+nb::tuple run_climb(ClimbRequest& request, const Starts& starts, nb::handle trace, int n_threads,
+                    const std::vector<double>& noise = {}) {
     const std::int64_t B = starts.B, K = starts.K;
+    NewArray<double> noise_log_weights({std::int64_t(noise.size())});
+    request.noise_log_weights = noise.empty() ? nullptr : noise.data();
+    request.out_noise_log_weights = noise_log_weights.data;
     NewArray<double> log_weights({B, K}), means({B, K, starts.D}), factors(starts.factor_shape);
     NewArray<double> log_likelihood({B}), log_max_resp({B}), remaining({B});
     NewArray<std::int64_t> n_iter({B}), n_kept({B}), status({B});
@@ -310,13 +315,13 @@ nb::tuple run_climb(ClimbRequest& request, const Starts& starts, nb::handle trac
     const std::unique_ptr<Task> task(engine_in_force().climb(request));
     run_released(*task, n_threads);
     return nb::make_tuple(log_weights.array, means.array, factors.array, log_likelihood.array, log_max_resp.array,
-                          remaining.array, n_iter.array, n_kept.array, status.array);
+                          remaining.array, n_iter.array, n_kept.array, status.array, noise_log_weights.array);
 }
 
 nb::tuple climb(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::handle inverse_scale,
                 const std::string& structure, nb::handle log_weights, nb::handle means, nb::handle factors,
                nb::handle floor, double tol, std::int64_t max_iter, int n_threads, nb::handle trace,
-                    bool accelerate, bool equal_weights) {
+                    bool accelerate, bool equal_weights, nb::handle noise_log_weights, double noise_log_density) {
     const RowsArgument argument(X, sample_weight, centre, inverse_scale);
     const Starts starts(structure, log_weights, means, factors, argument.rows.n_features);
     const std::vector<double> floors = copy_float64(floor, "floor", {starts.D});
@@ -327,7 +332,9 @@ nb::tuple climb(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::h
     request.max_iter = max_iter;
     request.accelerate = accelerate;
     request.equal_weights = equal_weights;
-    return run_climb(request, starts, trace, n_threads);
+    request.noise_log_density = noise_log_density;
+    if (noise_log_weights.is_none()) return run_climb(request, starts, trace, n_threads);
+    return run_climb(request, starts, trace, n_threads, copy_float64(noise_log_weights, "noise_log_weights", {starts.B}));
 }
 
 nb::tuple climb_many(nb::handle X, nb::handle sample_weight, nb::handle centre, nb::handle inverse_scale,
@@ -401,8 +408,9 @@ NB_MODULE(_core, m) {
     m.def("instruction_sets", instruction_sets);
     m.def("instruction_set", [] { return std::string(mixtura::engine_in_force().name); });
     nb::class_<Model>(m, "Model")
-        .def(nb::init<const std::string&, nb::handle, nb::handle, nb::handle>(), "kind"_a, "log_weights"_a, "means"_a,
-             "factors"_a)
+        .def(nb::init<const std::string&, nb::handle, nb::handle, nb::handle, double, double>(), "kind"_a,
+             "log_weights"_a, "means"_a, "factors"_a,
+             "noise_log_weight"_a = -std::numeric_limits<double>::infinity(), "noise_log_density"_a = 0.0)
         .def_prop_ro("kind", &Model::name)
         .def_prop_ro("n_components", [](const Model& model) { return model.K; })
         .def_prop_ro("n_features", [](const Model& model) { return model.D; })
@@ -423,8 +431,8 @@ NB_MODULE(_core, m) {
           "n_threads"_a);
     m.def("climb", climb, "X"_a, "sample_weight"_a.none(), "centre"_a, "inverse_scale"_a, "structure"_a,
           "log_weights"_a, "means"_a, "factors"_a, "floor"_a, "tol"_a, "max_iter"_a, "n_threads"_a, "trace"_a = nb::none(),
-          "accelerate"_a = true,
-          "equal_weights"_a = false);
+          "accelerate"_a = true, "equal_weights"_a = false, "noise_log_weights"_a = nb::none(),
+          "noise_log_density"_a = 0.0);
     m.def("climb_many", climb_many, "X"_a, "sample_weight"_a.none(), "centre"_a, "inverse_scale"_a, "structure"_a,
           "log_weights"_a, "means"_a, "factors"_a, "floor"_a, "tol"_a, "max_iter"_a, "n_threads"_a, "trace"_a = nb::none(),
           "accelerate"_a = true);

@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "Mixture": "mixtura.mixture",
+    "Noise": "mixtura.noise",
     "Gaussian": "mixtura.families.gaussian",
     "em": "mixtura.algorithms.iteration",
     "Iteration": "mixtura.algorithms.iteration",
@@ -50,6 +51,7 @@ __all__ = [
     "Gaussian",
     "Iteration",
     "Mixture",
+    "Noise",
     "Penalty",
     "Regularization",
     "adjusted_rand",
@@ -101,6 +103,7 @@ if TYPE_CHECKING:
     from mixtura.inference.standard_errors import standard_errors
     from mixtura.many import fit_many
     from mixtura.mixture import Mixture
+    from mixtura.noise import Noise
     from mixtura.persistence import load
     from mixtura.regularization import ConjugatePrior, EigenvalueRatio, Penalty, Regularization
     from mixtura.result import Fit

@@ -21,19 +21,20 @@ from numpy.typing import NDArray
 _Float = NDArray[np.float64]
 _Data = NDArray[np.float64] | NDArray[np.float32]
 
-Statistics = tuple[float, float, _Float, _Float, _Float, _Float | None]
-"""log_likelihood, log_max_resp, counts, sums, squares, scatter: what `sweep` returns for a model."""
+Statistics = tuple[float, float, _Float, _Float, _Float, _Float | None, float]
+"""log_likelihood, log_max_resp, counts, sums, squares, scatter, count of noise: what `sweep` returns for a model."""
 
 _Whole = NDArray[np.int64]
 
-Climbed = tuple[_Float, _Float, _Float, _Float, _Float, _Float, _Whole, _Whole, _Whole]
+Climbed = tuple[_Float, _Float, _Float, _Float, _Float, _Float, _Whole, _Whole, _Whole, _Float]
 """What `climb` returns; B starts, K components, D features.
 
 log_weights (B, K), means (B, K, D), factors (B, ...) as they came;
 log_likelihood (B,) of these parameters, in u coordinates; log_max_resp (B,);
 remaining (B,): Aitken's estimate of the log-likelihood still to be gained, inf where unknown;
 n_iter (B,): readings of the rows after the first; n_kept (B,): those that the climb went on from;
-status (B,): 0 converged, 1 max_iter reached, 2 collapsed, 3 emptied, 4 certificate violated (a bug).
+status (B,): 0 converged, 1 max_iter reached, 2 collapsed, 3 emptied, 4 certificate violated (a bug);
+noise_log_weights (B,), or (0,) where there is no noise.
 """
 
 def instruction_sets() -> list[str]:
@@ -52,6 +53,8 @@ class Model:
     means : (K, D)
     factors : L with covariance = L L': lower triangular (K, D, D) for 'full' and (D, D) for 'tied' (the strict upper
         part is ignored), standard deviations (K, D), (D,), (K,) and () or (1,) for the others
+    noise_log_weight, noise_log_density : of noise that has the same density everywhere; -inf, the default, is none.
+        Noise has a count in `sweep`, and in `evaluate` the label -1 and one more column, the last.
 
     Raises
     ------
@@ -67,6 +70,8 @@ class Model:
         log_weights: _Float,
         means: _Float,
         factors: _Float,
+        noise_log_weight: float = ...,
+        noise_log_density: float = 0.0,
     ) -> None: ...
     @property
     def kind(self) -> str: ...
@@ -236,6 +241,8 @@ def climb(
     trace: _Float | None = None,
     accelerate: bool = True,
     equal_weights: bool = False,
+    noise_log_weights: _Float | None = None,
+    noise_log_density: float = 0.0,
 ) -> Climbed:
     """EM from B starts on the same rows, each to its end, accelerated by SQUAREM; starts run in parallel.
 

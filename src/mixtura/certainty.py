@@ -23,6 +23,7 @@ class Certainty:
     Attributes
     ----------
     sizes : (n_components,), rows assigned to each
+    noise : rows assigned to none
     mean_uncertainty : the mean of 1 − max_k p(k | x): the expected share of wrong assignments under the model
     doubtful : how many rows have an uncertainty above `DOUBTFUL`
     """
@@ -30,19 +31,20 @@ class Certainty:
     sizes: Array
     mean_uncertainty: float
     doubtful: int
+    noise: float = 0.0
 
 
 def certainty_of(
     source: Source, mixture: Mixture[Any], n_threads: int | None = None, engine: str | None = None
 ) -> Certainty:
     """Hard sizes and uncertainties of the rows of a source; no (n_samples, n_components) array is held."""
-    sizes, uncertain, doubtful = np.zeros(mixture.n_components), 0.0, 0
+    sizes, uncertain, doubtful = np.zeros(mixture.n_components + 1), 0.0, 0  # noise first
     for piece, labels, rest in labels_in_pieces(source, mixture, n_threads, engine):
-        sizes += np.bincount(labels, piece.weights, minlength=mixture.n_components)
+        sizes += np.bincount(labels + 1, piece.weights, minlength=len(sizes))
         if piece.weights is None:
             uncertain += float(rest.sum())
             doubtful += int(np.count_nonzero(rest > DOUBTFUL))
         else:
             uncertain += float(piece.weights @ rest)
             doubtful += int(np.count_nonzero((rest > DOUBTFUL) & (piece.weights > 0)))
-    return Certainty(sizes, uncertain / source.total_weight, doubtful)
+    return Certainty(sizes[1:], uncertain / source.total_weight, doubtful, float(sizes[0]))

@@ -11,6 +11,7 @@ import numpy as np
 
 from mixtura.algorithms.climb import Climb, Rules, climb_all, plain_em
 from mixtura.algorithms.degeneracy import trouble_of
+from mixtura.algorithms.denoising import background_of
 from mixtura.algorithms.iteration import Iteration
 from mixtura.algorithms.start import user_start
 from mixtura.errors import DataError, ParameterError
@@ -37,6 +38,7 @@ def fit(
     n_starts: int = 12,
     improve: bool = True,
     equal_weights: bool = False,
+    noise: Any = None,
     sample_weight: Any = None,
     columns: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
@@ -68,6 +70,9 @@ def fit(
         starts from what simpler candidates found.
     improve : whether the best optimum is then left by splitting one group and merging two, for as long as that helps
     equal_weights : whether all components have the same weight by assumption (mclust's equalPro)
+    noise : whether some rows may belong to no component: True, flags (n_samples,) of rows that look like noise, or a
+        `mixtura.Noise` whose volume is taken as it is. The noise is uniform over the smallest box around the rows; it
+        has the label −1. True looks for rows with far neighbours (Byers & Raftery 1998) to start from.
     sample_weight : (n_samples,), optional; weight 2 counts a row twice, also in the criteria
     columns : names, optional: which columns of a file or data frame to use, or what those of an array are called
     names : of the components, optional
@@ -121,6 +126,7 @@ def fit(
         default_tol_per_parameter(source.total_weight) if tol is None else 0.0,
         bool(improve),
         bool(equal_weights),
+        background_of(noise, source),
     )
     remedy = as_regularization(regularization)
     sweep = Sweep(source, n_threads, engine, remedy)
@@ -129,6 +135,8 @@ def fit(
         structures = tuple(s for s in structures if remedy.serves(resolve_structure(s, source.n_features)))
     if start is not None and criterion == "cv":
         raise ParameterError("criterion 'cv' compares candidates; with a start there is one. Name another criterion.")
+    if options.background is not None and criterion == "cv":
+        raise ParameterError("criterion 'cv' does not know noise; name another criterion.")
     if start is not None:
         candidates, complete = [_given(sweep, start, n_components, structures, options, callback)], True
         chosen = candidates[0]
@@ -212,6 +220,10 @@ def _given(
     constraint = resolve_structure(structures[0], sweep.source.n_features)
     wanted = None if n_components is None else as_count(n_components, "n_components")
     first = user_start(start, sweep.source, constraint, wanted)
+    if options.background is not None and first.mixture.noise is None:
+        scale = sweep.source.coordinates.scale
+        uniform = options.background.noise.scaled(scale, sweep.source.n_features)
+        first = replace(first, mixture=first.mixture.with_noise(uniform))
     if options.equal_weights:
         first = replace(first, mixture=first.mixture.with_equal_weights())
     end = _to_the_end(sweep, first.mixture, options, callback)

@@ -260,7 +260,7 @@ def _widened(ends: _Ends, constraint: Structure, d: int) -> _Ends:
 
 
 def _climb(batch: _Batch, start: _Ends, constraint: Structure, tol: float, max_iter: int, n_threads: int) -> _Ends:
-    log_weights, means, factors, log_likelihood, _, _, n_iter, _, status = _core.climb_many(
+    log_weights, means, factors, log_likelihood, _, _, n_iter, _, status, _ = _core.climb_many(
         batch.X,
         batch.sample_weight,
         batch.centre,

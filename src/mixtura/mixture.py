@@ -13,6 +13,7 @@ import numpy as np
 from mixtura.errors import DegenerateWarning, ParameterError, ShapeError
 from mixtura.families.base import Family, Statistics
 from mixtura.families.gaussian import Gaussian
+from mixtura.noise import N_PARAMETERS, Noise
 from mixtura.sources import Source, as_source, by_columns
 from mixtura.validation import Array, Labels, as_array, as_count, as_responsibilities, as_weights, frozen
 
@@ -27,11 +28,13 @@ class Mixture(Generic[F]):
 
     Parameters
     ----------
-    weights : (n_components,), mixing proportions π, non-negative, summing to 1
+    weights : (n_components,), mixing proportions π, non-negative, summing to 1, or with noise to 1 − π₀
     components : Gaussian (or another family)
     names : n_components texts, optional. Names of the components; they travel along.
     columns : n_features texts, optional. Names of the columns; they travel along.
-    equal_weights : whether the weights are 1 / n_components by assumption: EM leaves them, and they are no parameters
+    equal_weights : whether all weights are the same by assumption: EM leaves them so, and they are no parameters
+    noise : `Noise`, optional. Adds π₀ / V to the density: rows that belong to no component have the label −1, and
+        responsibilities and component log-densities have one more column, the last.
 
     Raises
     ------
@@ -48,12 +51,13 @@ class Mixture(Generic[F]):
     array([1, 1, 1, 0, 0])
     """
 
-    __slots__ = ("_columns", "_components", "_equal", "_names", "_weights")
+    __slots__ = ("_columns", "_components", "_equal", "_names", "_noise", "_weights")
     _weights: Array
     _components: F
     _names: tuple[str, ...] | None
     _columns: tuple[str, ...] | None
     _equal: bool
+    _noise: Noise | None
 
     def __init__(
         self,
@@ -62,13 +66,15 @@ class Mixture(Generic[F]):
         names: Sequence[str] | None = None,
         columns: Sequence[str] | None = None,
         equal_weights: bool = False,
+        noise: Noise | None = None,
     ) -> None:
         if not isinstance(components, Family):
             raise ParameterError(
                 f"components is {components!r}; expected a family, such as mixtura.Gaussian(means, covariances)."
             )
         self._components = components
-        self._weights = as_weights(weights, components.n_components)
+        self._noise = noise
+        self._weights = as_weights(weights, components.n_components, 1.0 if noise is None else 1 - noise.weight)
         self._names = _labels(names, "names", components.n_components)
         self._columns = _labels(columns, "columns", components.n_features)
         self._equal = bool(equal_weights)
@@ -76,18 +82,30 @@ class Mixture(Generic[F]):
             raise ParameterError(f"weights is {self._weights.tolist()}; with equal_weights expected all the same.")
 
     @classmethod
-    def trusted(cls, weights: Array, components: G, like: Mixture[Any] | None = None) -> Mixture[G]:
-        """A mixture of checked parts, with the names of another: the way of EM's inner loop."""
+    def trusted(
+        cls, weights: Array, components: G, like: Mixture[Any] | None = None, noise: Noise | None = None
+    ) -> Mixture[G]:
+        """A mixture of checked parts, with the names and the noise of another: the way of EM's inner loop."""
         self: Mixture[G] = object.__new__(Mixture)
         self._weights, self._components = weights, components
         self._names, self._columns = (like._names, like._columns) if like is not None else (None, None)
         self._equal = like is not None and like._equal
+        self._noise = noise if noise is not None or like is None else like._noise
         return self
 
     def with_equal_weights(self) -> Mixture[F]:
-        """The same components with weights 1 / n_components, which EM then leaves alone."""
-        new = Mixture.trusted(frozen(np.full(self.n_components, 1 / self.n_components)), self._components, like=self)
+        """The same components with weights that are the same for all, which EM then leaves alone."""
+        equal = np.full(self.n_components, self._share / self.n_components)
+        new = Mixture.trusted(frozen(equal), self._components, like=self)
         new._equal = True
+        return new
+
+    def with_noise(self, noise: Noise | None) -> Mixture[F]:
+        """The same mixture with other noise, or without; the weights are scaled to leave room for it."""
+        share = 1.0 if noise is None else 1 - noise.weight
+        weights = self._weights if noise == self._noise else self._weights * (share / self._weights.sum())
+        new = Mixture.trusted(frozen(weights), self._components, like=self)
+        new._noise = noise
         return new
 
     @classmethod
@@ -161,13 +179,24 @@ class Mixture(Generic[F]):
 
     @property
     def n_parameters(self) -> int:
-        """Free parameters: those of the components and n_components − 1 proportions, if these are free."""
-        return (0 if self._equal else self.n_components - 1) + self._components.n_parameters
+        """Free parameters: those of the components, n_components − 1 proportions, if these are free, 2 for noise."""
+        noise = 0 if self._noise is None else N_PARAMETERS
+        return (0 if self._equal else self.n_components - 1) + self._components.n_parameters + noise
 
     @property
     def equal_weights(self) -> bool:
         """Whether the weights are equal by assumption."""
         return self._equal
+
+    @property
+    def _share(self) -> float:
+        """Of the components: 1, or with noise 1 − π₀."""
+        return 1.0 if self._noise is None else 1 - self._noise.weight
+
+    @property
+    def noise(self) -> Noise | None:
+        """The noise, where rows may belong to no component."""
+        return self._noise
 
     @property
     def log_weights(self) -> Array:
@@ -177,17 +206,17 @@ class Mixture(Generic[F]):
 
     @property
     def mean(self) -> Array:
-        """(n_features,): E[x] = Σ π_k μ_k, data units."""
+        """(n_features,): E[x] = Σ π_k μ_k, data units; of the components alone, where there is noise."""
         mean: Array = self._weights @ self._components.component_means
-        return mean
+        return mean if self._noise is None else mean / self._weights.sum()
 
     @property
     def covariance(self) -> Array:
-        """(n_features, n_features): Σ π_k (Σ_k + (μ_k − μ)(μ_k − μ)ᵀ), data units²."""
+        """(n_features, n_features): Σ π_k (Σ_k + (μ_k − μ)(μ_k − μ)ᵀ), data units²; of the components alone."""
         off = self._components.component_means - self.mean
         within = np.einsum("k,kij->ij", self._weights, self._components.component_covariances)
         covariance: Array = within + (self._weights[:, None] * off).T @ off
-        return covariance
+        return covariance if self._noise is None else covariance / self._weights.sum()
 
     def component_name(self, k: int) -> str:
         """The name of component k, or its number."""
@@ -213,19 +242,31 @@ class Mixture(Generic[F]):
         index = list(order)
         if not index or len(set(index)) < len(index) or not set(index) <= set(range(self.n_components)):
             raise ParameterError(f"order is {index}; expected different numbers from 0 to {self.n_components - 1}.")
-        weights = self._weights[index]
+        weights, some = self._weights[index], len(index) < self.n_components
         new = Mixture.trusted(
-            frozen(weights / weights.sum() if len(index) < self.n_components else weights),
+            frozen(weights * (self._share / weights.sum()) if some else weights),
             self._components.take(index),
             like=self,
         )
         new._names = tuple(self._names[k] for k in index) if self._names else None
         return new
 
+    def into(self, centre: Array, scale: float) -> Mixture[F]:
+        """The same mixture in coordinates u = (x − centre) / scale."""
+        new = Mixture.trusted(self._weights, self._components.into(centre, scale), like=self)
+        new._noise = self._noise and self._noise.scaled(scale, self.n_features)
+        return new
+
+    def out_of(self, centre: Array, scale: float) -> Mixture[F]:
+        """Back from u to x = centre + scale · u."""
+        new = Mixture.trusted(self._weights, self._components.out_of(centre, scale), like=self)
+        new._noise = self._noise and self._noise.scaled(1 / scale, self.n_features)
+        return new
+
     # What it says of rows
 
     def component_log_prob(self, X: Any) -> Array:
-        """(n_samples, n_components): log p(x | k), nats."""
+        """(n_samples, n_components): log p(x | k), nats; with noise one more column, −log V."""
         return self._evaluate(X, "component_log_prob")
 
     def log_prob(self, X: Any) -> Array:
@@ -233,11 +274,14 @@ class Mixture(Generic[F]):
         return self._evaluate(X, "log_prob")
 
     def responsibilities(self, X: Any) -> Array:
-        """(n_samples, n_components): p(k | x) = π_k p(x | k) / p(x), the E-step; rows sum to 1."""
+        """(n_samples, n_components): p(k | x) = π_k p(x | k) / p(x), the E-step; rows sum to 1.
+
+        With noise there is one more column, the last: the probability of being noise.
+        """
         return self._evaluate(X, "responsibilities")
 
     def predict(self, X: Any) -> Labels:
-        """(n_samples,): the component of largest responsibility, counted from 0; the first of equals."""
+        """(n_samples,): the component of largest responsibility, counted from 0; the first of equals; −1 for noise."""
         from mixtura.sweep import labels_of
 
         return labels_of(self._checked(X), self)
@@ -262,9 +306,11 @@ class Mixture(Generic[F]):
         """
         source = as_source(X, sample_weight)
         r = as_responsibilities(resp, source.n_samples)
-        if r.shape[1] != self.n_components:
-            raise ShapeError(f"resp has shape {r.shape} but there are {self.n_components} components.")
-        joint = self.component_log_prob(X) + self.log_weights
+        log_weights = self.log_weights if self._noise is None else np.append(self.log_weights, self._noise.log_weight)
+        if r.shape[1] != len(log_weights):
+            also = "" if self._noise is None else ", and noise in one more column"
+            raise ShapeError(f"resp has shape {r.shape} but there are {self.n_components} components{also}.")
+        joint = self.component_log_prob(X) + log_weights
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.where(r > 0, r * (joint - np.log(r)), 0.0)
         weights = np.ones(len(r)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
@@ -302,12 +348,14 @@ class Mixture(Generic[F]):
         X : (n_samples, n_features), in random order
         labels : (n_samples,), the component each row came from
         """
+        self.refuse_noise("sample")
         generator = np.random.default_rng(rng)
         labels = generator.choice(self.n_components, size=as_count(n_samples, "n_samples"), p=self._weights)
         return self._components.sample(labels, generator), labels
 
     def marginal(self, columns: Sequence[int | str]) -> Mixture[F]:
         """The mixture of some columns, by number or name, in that order."""
+        self.refuse_noise("marginal")
         index = self._column_numbers(columns)
         new = Mixture.trusted(self._weights, self._components.marginal(index), like=self)
         new._columns = tuple(self._columns[j] for j in index) if self._columns else None
@@ -330,6 +378,7 @@ class Mixture(Generic[F]):
         >>> both.condition({0: 2.0}).mean
         array([1.])
         """
+        self.refuse_noise("condition")
         if not isinstance(given, Mapping):
             raise ParameterError(f"given is {given!r}; expected {{column: value}}, such as {{0: 2.5}}.")
         index, rest = self._split_columns(list(given))
@@ -385,6 +434,7 @@ class Mixture(Generic[F]):
             and self._names == other._names
             and self._columns == other._columns
             and self._equal == other._equal
+            and self._noise == other._noise
         )
 
     __hash__ = None  # type: ignore[assignment]  # a value with arrays: equal, but not a key
@@ -398,6 +448,11 @@ class Mixture(Generic[F]):
         from mixtura.report.notebook import mixture_html
 
         return mixture_html(self)
+
+    def refuse_noise(self, what: str) -> None:
+        """Noise has a density but no border: there is nothing to draw from, to integrate over or to project."""
+        if self._noise is not None:
+            raise ParameterError(f"{what} needs a proper density; noise has none. Take it from .with_noise(None).")
 
     def _column_numbers(self, columns: Sequence[int | str]) -> list[int]:
         if isinstance(columns, (int, np.integer)):
@@ -444,7 +499,7 @@ class Mixture(Generic[F]):
         from mixtura.sweep import Sweep
 
         source = self._checked(X, sample_weight)
-        inner = Mixture.trusted(self._weights, source.coordinates.inward(self._components))
+        inner = self.into(source.coordinates.centre, source.coordinates.scale)
         return Sweep(source).log_likelihood_of(inner)
 
 

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from mixtura.errors import MixturaError, ModelFileError, SourceError
 from mixtura.families.base import Family
 from mixtura.families.gaussian import Gaussian
 from mixtura.mixture import Mixture
+from mixtura.noise import Noise
 from mixtura.validation import frozen
 
 FORMAT, VERSION = "mixtura-model", 1
@@ -84,6 +86,8 @@ def mixture_record(mixture: Mixture[Any]) -> dict[str, Any]:
     }
     if mixture.equal_weights:
         record["equal_weights"] = True
+    if mixture.noise is not None:
+        record["noise"] = asdict(mixture.noise)
     return record | {"checksum": checksum(record)}
 
 
@@ -98,7 +102,8 @@ def mixture_of_record(record: Any, where: str = "the record") -> Mixture[Any]:
     try:
         components = family.from_dict(record["components"])
         equal = record.get("equal_weights", False)
-        checked = Mixture(record["weights"], components, record["names"], record["columns"], equal)
+        noise = Noise(**record["noise"]) if "noise" in record else None
+        checked = Mixture(record["weights"], components, record["names"], record["columns"], equal, noise)
     except KeyError as error:
         raise ModelFileError(f"{where} lacks the entry {error.args[0]!r} of its components.") from None
     except (MixturaError, TypeError, ValueError) as error:

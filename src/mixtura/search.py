@@ -13,6 +13,7 @@ from mixtura.algorithms.agglomeration import METHOD as AGGLOMERATION
 from mixtura.algorithms.agglomeration import Tree, agglomerate
 from mixtura.algorithms.climb import Climb, Rules, climb_all
 from mixtura.algorithms.degeneracy import short_trouble
+from mixtura.algorithms.denoising import Background
 from mixtura.algorithms.ends import Ends
 from mixtura.algorithms.improvement import COSTLY_MOVES, Improvement, improve, splits_at
 from mixtura.algorithms.improvement import METHOD as IMPROVEMENT
@@ -22,9 +23,10 @@ from mixtura.algorithms.moves import Splits, groups_of, with_splits
 from mixtura.algorithms.stack import Stack
 from mixtura.algorithms.start import Grouping, Groupings, Partitions, Start
 from mixtura.algorithms.tournament import Outcome, compete, is_costly
+from mixtura.errors import DataError
 from mixtura.families.covariance import nested, resolve_structure
 from mixtura.selection import AGREEMENT, Candidate, best_of, start_report, undisputed
-from mixtura.sources import Source
+from mixtura.sources import Coordinates, Source
 from mixtura.sweep import Sweep
 
 SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER = 5000, 20
@@ -70,6 +72,8 @@ class Options:
     """Whether groups are split and merged once the starts have ended."""
     equal_weights: bool = False
     """Whether all components have the same weight by assumption."""
+    background: Background | None = None
+    """Noise beside the components, and the rows that are none."""
 
 
 @dataclass(slots=True)
@@ -218,11 +222,16 @@ class Search:
         """The M-step of a structure for each of the groupings."""
         constraint = resolve_structure(structure, self.sweep.source.n_features)
         starts = groupings.starts(constraint, inner_floor(sweep.source))
+        if self.options.background is not None:
+            scale = sweep.source.coordinates.scale
+            starts = starts.with_noise(self.options.background.noise.scaled(scale, sweep.source.n_features))
         return starts.with_equal_weights() if self.options.equal_weights else starts
 
     def _starts(self, structure: str, n_components: int) -> Groupings:
         """The groups that a candidate starts from."""
         sample, partitions = self._sample(n_components)
+        if self.options.background is not None:
+            partitions = self._of_groups(sample, n_components)
         if n_components not in self._groupings:
             rng = np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=(n_components,)))
             drawn = partitions.groupings(n_components, self.options.n_starts, rng)
@@ -274,6 +283,15 @@ class Search:
             self._samples[size] = sweep, _partitions(sample, sweep.n_threads)
         return self._samples[size]
 
+    def _of_groups(self, sample: Sweep, n_components: int) -> Partitions:
+        """Partitions of rows that do not look like noise."""
+        assert self.options.background is not None
+        rng = np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=(2, sample.source.n_samples)))
+        groups = self.options.background.groups.sample(sample.source.n_samples, rng)
+        if groups.n_samples < n_components:
+            raise DataError(f"{n_components} components but only {groups.n_samples} rows that do not look like noise.")
+        return _partitions(groups, sample.n_threads, sample.source.coordinates)
+
     def _on_all_rows(self, sample: Sweep, ends: list[Climb], tol: float) -> Climb:
         """The best end of the sample climbed on all rows; the next best where it fails there."""
         rules = Rules(tol, self.options.max_iter)
@@ -296,15 +314,16 @@ def _to_leave(sample: Sweep, outcome: Outcome, best: int, slack: float) -> list[
     return [climb, ends.climb(rivals[0])]
 
 
-def _partitions(sample: Source, n_threads: int) -> Partitions:
+def _partitions(sample: Source, n_threads: int, coordinates: Coordinates | None = None) -> Partitions:
     """Partitions of the rows of a source, which are used where they lie if they lie in one piece."""
+    coordinates = coordinates or sample.coordinates
     chunks = list(sample.chunks())
     if len(chunks) == 1:
-        return Partitions(chunks[0].rows, chunks[0].weights, n_threads, sample.coordinates)
+        return Partitions(chunks[0].rows, chunks[0].weights, n_threads, coordinates)
     weights = (
         None if chunks[0].weights is None else np.concatenate([c.weights for c in chunks if c.weights is not None])
     )
-    return Partitions(np.concatenate([c.rows for c in chunks]), weights, n_threads, sample.coordinates)
+    return Partitions(np.concatenate([c.rows for c in chunks]), weights, n_threads, coordinates)
 
 
 def _quickest(outcome: Outcome, slack: float) -> int:

@@ -175,6 +175,7 @@ def check_criterion(criterion: str) -> str:
 def candidate_table(candidates: Sequence[Candidate]) -> Table:
     """One row a candidate, in the order of the search."""
     columns: dict[str, list[Any]] = {"cv": [c.cv for c in candidates]}
+    mixtures = [c.mixture for c in candidates]
     asked = not all(math.isnan(value) for value in columns["cv"])
     return Table(
         {
@@ -194,6 +195,7 @@ def candidate_table(candidates: Sequence[Candidate]) -> Table:
             "starts_agreed": [c.starts.agreed for c in candidates],
             "min_size": [float(c.climb.counts.min()) for c in candidates],
             "eigenvalue_ratio": [eigenvalue_ratio(c.mixture) for c in candidates],
+            **({"noise": [m.noise.weight for m in mixtures if m.noise]} if mixtures[0].noise else {}),
             "trouble": [c.trouble for c in candidates],
         }
     )

@@ -37,8 +37,8 @@ def as_array(value: Any, name: str) -> Array:
     return array
 
 
-def as_weights(value: Any, n_components: int) -> Array:
-    """Mixing proportions: non-negative, one a component, summing to one."""
+def as_weights(value: Any, n_components: int, whole: float = 1.0) -> Array:
+    """Mixing proportions: non-negative, one a component, summing to one, or to what noise leaves."""
     weights = np.atleast_1d(as_array(value, "weights"))
     if weights.shape != (n_components,):
         raise ShapeError(
@@ -49,12 +49,12 @@ def as_weights(value: Any, n_components: int) -> Array:
         k = int(np.argmin(weights))
         raise ParameterError(f"weights[{k}] is {weights[k]}; mixing proportions must be non-negative.")
     total = float(weights.sum())
-    if abs(total - 1) > WEIGHTS_TOLERANCE:
+    if abs(total - whole) > WEIGHTS_TOLERANCE:
         raise ParameterError(
-            f"weights sum to {total:.6g}; mixing proportions must sum to 1 (divide them by their sum)."
+            f"weights sum to {total:.6g}; mixing proportions must sum to {whole:.6g} (divide them by their sum)."
         )
-    if total != 1.0:
-        weights = weights / total
+    if total != whole:
+        weights = weights * (whole / total) if whole != 1 else weights / total
     return frozen(weights)
 
 

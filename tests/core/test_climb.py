@@ -13,7 +13,7 @@ STRUCTURES = dict(zip(("VVV", "EEE", "VVI", "EEI", "VII", "EII"), twin.KINDS, st
 
 def m_step(kind, statistics, means, factors):
     """One M-step of square-root EM."""
-    _, _, counts, sums, squares, scatter = statistics
+    _, _, counts, sums, squares, scatter, _ = statistics
     K, D = means.shape
     delta = sums / counts[:, None]
     triangles = twin.lower_triangles(kind, factors, K, D).astype(float)
@@ -169,11 +169,12 @@ def test_many_data_sets_equal_one_at_a_time(engine, structure, dtype):
     same = _core.climb_many(strided, weight, centre, scale, structure, *start, floor, 1e-6, 200, 1)
     for a, b in zip(many, same, strict=True):
         assert a.tobytes() == b.tobytes()
+    many = many[:9]  # there is no noise
     for b in range(B):
         one = _core.climb(
             X[b], weight[b], centre[b], scale[b], structure, *(p[b : b + 1] for p in start), floor[b], 1e-6, 200, 1
         )
-        for a, c in zip(many, one, strict=True):
+        for a, c in zip(many, one[:9], strict=True):
             assert a[b].tobytes() == c[0].tobytes()
 
 

@@ -116,6 +116,27 @@ def test_any_strides(engine, D, dtype):
     assert_same_bits(sweep(X, apart[::2], centre, scale, [model], [True])[0], want)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", twin.KINDS)
+def test_noise_equals_twin(engine, kind, dtype, weighted):
+    tolerance = 1e-12 if dtype == np.float64 else 1e-5
+    for D in (1, 2, 5, 10):
+        X, weight, centre, scale, parameters = problem(kind, 257, D, 3, dtype, weighted)
+        log_noise = float(np.median(twin.e_step(X, centre, scale, kind, *parameters)[2]))
+        model = _core.Model(kind, *parameters, np.log(0.2), log_noise - np.log(0.2))
+        want = twin.sweep(X, weight, centre, scale, kind, *parameters, True, log_noise=log_noise)
+        assert 1 < want[6] < 256
+        assert_close(sweep(X, weight, centre, scale, [model], [True])[0], want, tolerance, scale=257)
+        out = {"responsibilities": np.empty((257, 4)), "labels": np.empty(257, np.int64), "log_prob": np.empty(257)}
+        _core.evaluate(X, centre, scale, model, n_threads=1, **out)
+        _, _, log_prob, resp = twin.e_step(X, centre, scale, kind, *parameters, log_noise)
+        assert_close([out["responsibilities"], out["log_prob"]], [resp, log_prob], 10 * tolerance, scale=10)
+        clear = np.sort(resp, axis=1)[:, -1] - np.sort(resp, axis=1)[:, -2] > 1e-4
+        labels = resp.argmax(axis=1)
+        np.testing.assert_array_equal(out["labels"][clear], np.where(labels == 3, -1, labels)[clear])
+
+
 @pytest.mark.parametrize("kind", twin.KINDS)
 @pytest.mark.parametrize("D", [2, 9])
 def test_statistics_about_another_model(engine, kind, D):

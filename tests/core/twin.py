@@ -71,27 +71,31 @@ def coordinates(X, centre, inverse_scale):
     return (np.asarray(X, L) - centre) * inverse_scale
 
 
-def e_step(X, centre, inverse_scale, kind, log_weights, means, factors):
-    """z (K, n, D), l (n, K), log_prob (n,), responsibilities (n, K)."""
+def e_step(X, centre, inverse_scale, kind, log_weights, means, factors, log_noise=None):
+    """z (K, n, D), l (n, K), log_prob (n,), responsibilities (n, K), with noise one more column."""
     z = whitened(coordinates(X, centre, inverse_scale), kind, means, factors)
     log_p = log_densities(z, kind, factors)
     with np.errstate(under="ignore"):
         joint = log_p + log_weights
+        if log_noise is not None:
+            joint = np.column_stack([joint, np.full(len(joint), log_noise, L)])
         top = joint.max(1)
         total = top + np.log(np.exp(joint - top[:, None]).sum(1))
         return z, log_p, total, np.exp(joint - total[:, None])
 
 
-def sweep(X, weight, centre, inverse_scale, kind, log_weights, means, factors, scatter, about=None):
-    """The tuple of one model: log_likelihood, log_max_resp, counts, sums, squares, scatter."""
+def sweep(X, weight, centre, inverse_scale, kind, log_weights, means, factors, scatter, about=None, log_noise=None):
+    """The tuple of one model: log_likelihood, log_max_resp, counts, sums, squares, scatter, count of the noise."""
     n = len(X)
     w = np.ones(n, L) if weight is None else np.asarray(weight, L)
     K, D = means.shape
     if n == 0:
         shape = {"full": (K, D, D), "tied": (D, D), "diag": (K, D), "tied_diag": (D,)}.get(kind)
         second = np.zeros(shape) if scatter and shape else None
-        return 0.0, 0.0, np.zeros(K), np.zeros((K, D)), np.zeros(K), second
-    z, _, log_prob, resp = e_step(X, centre, inverse_scale, kind, log_weights, means, factors)
+        return 0.0, 0.0, np.zeros(K), np.zeros((K, D)), np.zeros(K), second, 0.0
+    z, _, log_prob, resp = e_step(X, centre, inverse_scale, kind, log_weights, means, factors, log_noise)
+    log_max = np.log(resp.max(1))
+    noise, resp = float((w @ resp[:, K:]).sum()), resp[:, :K]
     if about is not None:
         z = whitened(coordinates(X, centre, inverse_scale), kind, about[1], about[2])
     with np.errstate(under="ignore"):
@@ -105,9 +109,10 @@ def sweep(X, weight, centre, inverse_scale, kind, log_weights, means, factors, s
             second = second.sum(0)
         return (
             float((w * log_prob).sum()),
-            float((w * np.log(resp.max(1))).sum()),
+            float((w * log_max).sum()),
             r.sum(0),
             np.einsum("ik,kij->kj", r, z),
             np.einsum("ik,kij->k", r, z**2),
             second,
+            noise,
         )

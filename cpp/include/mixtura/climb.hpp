@@ -94,29 +94,32 @@ struct ClimbRules {
     bool equal_weights;
     double* trace;  // (trace_rows, 3) or null
     std::int64_t trace_rows;
+    double noise_log_density;
 };
 
 // One start: sound parameters, the M-step's, and those being tried; a kernel and its sums.
 template <class T>
 class Climber {
 public:
-    Climber(Kind kind, Parts parts, std::int64_t K, std::int64_t D)
-        : kind_(kind), parts_(parts), K_(K), D_(D), size_(K + K * D + factors_size(kind, K, D)),
+    Climber(Kind kind, Parts parts, std::int64_t K, std::int64_t D, bool noisy)
+        : kind_(kind), parts_(parts), K_(K), D_(D), noisy_(noisy), noise_(K + K * D + factors_size(kind, K, D)),
+          size_(noise_ + noisy),
           whole_(size_ + SharedParts::state_size(parts, D)), kernel_(make_kernel<T>(kind, K, D, true)),
-          m_step_(kind, K, D), shared_(parts, K, D), free_(kind, K, D), sound_(whole_), next_(whole_), tried_(whole_),
+          m_step_(kind, K, D), shared_(parts, K, D), free_(kind, K, D, noisy), sound_(whole_), next_(whole_), tried_(whole_),
           weights_(K), phi_(4 * size_), counts_(K), sums_(K * D), squares_(K),
           scatter_(scatter_size(kind, K, D) + 1), raw_(kernel_->sums_size()), energies_(K * block_rows<T>(D)),
           resp_((K + 1) * block_rows<T>(D)), scratch_(kernel_->scratch_size(slabs_for<T>(block_rows<T>(D)))) {
-        moments_ = {0, 0, counts_.get(), sums_.get(), squares_.get(), scatter_.get()};
+        moments_ = {0, 0, 0, counts_.get(), sums_.get(), squares_.get(), scatter_.get()};
     }
     Climber(const Climber&) = delete;
     Climber& operator=(const Climber&) = delete;
     ~Climber() { delete kernel_; }
 
-    void start(const double* log_weights, const double* means, const double* factors) {
+    void start(const double* log_weights, const double* means, const double* factors, const double* noise) {
         std::memcpy(tried_.get(), log_weights, K_ * sizeof(double));
         std::memcpy(tried_.get() + K_, means, K_ * D_ * sizeof(double));
         std::memcpy(tried_.get() + K_ + K_ * D_, factors, factors_size(kind_, K_, D_) * sizeof(double));
+        if (noisy_) tried_[noise_] = *noise;
         free_.measure(log_weights, means, factors);
         if (whole_ > size_) shared_.look(factors, tried_.get() + size_);
     }
@@ -142,7 +145,8 @@ public:
         }
         return Status::max_iter;
     }
-    void result(double* log_weights, double* means, double* factors) const {
+    void result(double* log_weights, double* means, double* factors, double* noise) const {
+        if (noisy_) *noise = sound_[noise_];
         std::memcpy(log_weights, sound_.get(), K_ * sizeof(double));
         std::memcpy(means, sound_.get() + K_, K_ * D_ * sizeof(double));
         std::memcpy(factors, sound_.get() + K_ + K_ * D_, factors_size(kind_, K_, D_) * sizeof(double));
@@ -156,7 +160,9 @@ private:
     Status m_step() {
         std::memcpy(next_.get(), sound_.get(), whole_ * sizeof(double));
         double *p = next_.get(), *factors = p + K_ + K_ * D_;
+        m_step_.noise = moments_.noise;
         if (!m_step_(moments_, p, p + K_, factors)) return Status::collapsed;
+        if (noisy_) p[noise_] = m_step_.noise_log_weight();
         const bool own_shapes = parts_ == Parts::none || parts_ == Parts::evi || parts_ == Parts::evv;
         if (own_shapes && m_step_.below(factors, rules_.floor)) return Status::collapsed;
         if (parts_ != Parts::none) {
@@ -164,12 +170,12 @@ private:
             if (!known || m_step_.below(factors, rules_.floor)) return Status::collapsed;
         }
         // Q(next | sound) - Q(sound | sound): what is left of the squares under the new factors is N D.
-        double rise = 0, squares = 0;
+        double rise = moments_.noise > 0 ? moments_.noise * (next_[noise_] - sound_[noise_]) : 0, squares = 0;
         for (std::int64_t k = 0; k < K_; ++k) {
             rise += counts_[k] * (next_[k] - sound_[k] - log_det(next_.get(), k) + log_det(sound_.get(), k));
             squares += squares_[k];
         }
-        bound_ = log_likelihood + rise + 0.5 * (squares - weight_ * double(D_));
+        bound_ = log_likelihood + rise + 0.5 * (squares - (weight_ - moments_.noise) * double(D_));
         size_of_sums_ = squares + weight_ * double(D_ + 1) + std::fabs(log_likelihood) + std::fabs(bound_);
         return Status::max_iter;
     }
@@ -258,20 +264,23 @@ private:
     }
     void sweep(const PackedRows<T>& rows) {
         const double* p = tried_.get();
-        kernel_->load(ModelView{kind_, K_, D_, p, p + K_, p + K_ + K_ * D_});
+        const double noise = noisy_ ? p[noise_] : -std::numeric_limits<double>::infinity();
+        kernel_->read(ModelView{kind_, K_, D_, p, p + K_, p + K_ + K_ * D_, noise, rules_.noise_log_density});
         std::memset(raw_.get(), 0, kernel_->sums_size() * sizeof(double));
-        LogSums logs = {0, 0};
+        LogSums logs = {0, 0, 0};
         rows.blocks([&](const Block<T>& block) {
             kernel_->densities(block, scratch_.get(), energies_.get());
             const LogSums part =
                 responsibilities<T>(*kernel_, block, energies_.get(), resp_.get());
             logs.log_likelihood += part.log_likelihood;
             logs.log_max_resp += part.log_max_resp;
+            logs.noise += part.noise;
             kernel_->statistics(block, scratch_.get(), energies_.get(), resp_.get(), raw_.get());
         });
         kernel_->finish(raw_.get(), moments_);
         moments_.log_likelihood = logs.log_likelihood;
         moments_.log_max_resp = logs.log_max_resp;
+        moments_.noise = logs.noise;
     }
     // Stand at tried_, and write where we come from to the trace.
     void keep() {
@@ -297,7 +306,9 @@ private:
 
     const Kind kind_;
     const Parts parts_;
-    const std::int64_t K_, D_, size_, whole_;  // whole_: with what SharedParts keeps beside the parameters
+    const std::int64_t K_, D_;
+    const bool noisy_;
+    const std::int64_t noise_, size_, whole_;  // where the noise's log weight stands; parameters; what SharedParts keeps too
     Kernel<T>* kernel_;
     MStep m_step_;
     SharedParts shared_;
@@ -327,22 +338,25 @@ public:
     void leaf(std::int64_t b, char*, double*) const override {
         const ClimbRequest& q = request_;
         const std::int64_t K = q.n_components, D = q.rows.n_features, size = factors_size(q.kind, K, D);
-        Climber<T> climber(q.kind, q.parts, K, D);
-        climber.start(q.log_weights + b * K, q.means + b * K * D, q.factors + b * size);
+        const bool noisy = q.noise_log_weights != nullptr;
+        Climber<T> climber(q.kind, q.parts, K, D, noisy);
+        climber.start(q.log_weights + b * K, q.means + b * K * D, q.factors + b * size, q.noise_log_weights + (noisy ? b : 0));
         Status status;
         double* trace = q.trace ? q.trace + b * q.trace_rows * 3 : nullptr;
         if (shared_) {
-            status = climber.run(*shared_, ClimbRules{q.floor, q.tol, q.max_iter, q.accelerate, q.equal_weights, trace, q.trace_rows});
+            const ClimbRules rules{q.floor, q.tol, q.max_iter, q.accelerate, q.equal_weights, trace, q.trace_rows, q.noise_log_density};
+            status = climber.run(*shared_, rules);
         } else {
             Rows rows = q.rows;
             rows.data += b * q.data_stride;
             if (rows.weight) rows.weight += b * q.weight_batch_stride;
             rows.centre += b * D;
             rows.inverse_scale += b * D;
-            const ClimbRules rules{q.floor + b * D, q.tol, q.max_iter, q.accelerate, q.equal_weights, trace, q.trace_rows};
+            const ClimbRules rules{q.floor + b * D, q.tol, q.max_iter, q.accelerate, q.equal_weights, trace, q.trace_rows, q.noise_log_density};
             status = climber.run(PackedRows<T>(rows), rules);
         }
-        climber.result(q.out_log_weights + b * K, q.out_means + b * K * D, q.out_factors + b * size);
+        double* noise = q.out_noise_log_weights + (noisy ? b : 0);
+        climber.result(q.out_log_weights + b * K, q.out_means + b * K * D, q.out_factors + b * size, noise);
         q.log_likelihood[b] = climber.log_likelihood;
         q.log_max_resp[b] = climber.log_max_resp;
         q.remaining[b] = climber.remaining;

@@ -3,6 +3,7 @@
 //     component_log_prob[i, k] = log p(u_i | k),   log_prob[i] = log sum_k pi_k p(u_i | k)
 //     responsibilities[i, k] = p(k | u_i),         labels[i] = argmax_k, the first on ties
 //     uncertainty[i] = sum of p(k | u_i) over k != labels[i]: 1 - max without its rounding
+// Noise has the label -1 and one more column, the last, in component_log_prob and responsibilities.
 #pragma once
 
 #include "sweep.hpp"
@@ -13,9 +14,10 @@ template <class T>
 class Evaluate final : public Task {
 public:
     explicit Evaluate(const EvaluateRequest& request)
-        : request_(request), plan_(request.rows), K_(request.model.n_components),
+        : request_(request), plan_(request.rows), K_(request.model.n_components), noisy_(request.model.noise_log_weight > -std::numeric_limits<double>::infinity()),
+          columns_(K_ + noisy_),
           kernel_(make_kernel<T>(request.model.kind, K_, request.model.n_features, false)) {
-        kernel_->load(request.model);
+        kernel_->read(request.model);
     }
     ~Evaluate() override { delete kernel_; }
 
@@ -33,8 +35,8 @@ public:
             if (request_.component_log_prob) write_components(block, space, begin);
             if (request_.labels || request_.log_prob || request_.uncertainty) write_rows(block, space, begin);
             if (!request_.responsibilities) return;
-            responsibilities<T, false>(kernel_->constants(), K_, true, block, space.energies, space.resp);
-            transpose_out(space.resp, block, request_.responsibilities + begin * K_);
+            responsibilities<T, false>(*kernel_, true, block, space.energies, space.resp);
+            transpose_out(space.resp, block, columns_, request_.responsibilities + begin * columns_);
         });
     }
 
@@ -53,18 +55,20 @@ private:
         std::size_t bytes;
     };
 
-    // (K, slabs, slab) to (rows, K)
-    void transpose_out(const T* values, const Block<T>& block, double* out) const {
+    // (K, slabs, slab) to (rows, K), or with the noise's K + 1 for both
+    void transpose_out(const T* values, const Block<T>& block, std::int64_t columns, double* out) const {
         const std::int64_t size = block.slabs * slab<T>;
         for (std::int64_t i = 0; i < block.rows; ++i)
-            for (std::int64_t k = 0; k < K_; ++k) out[i * K_ + k] = double(values[k * size + i]);
+            for (std::int64_t k = 0; k < columns; ++k) out[i * columns_ + k] = double(values[k * size + i]);
     }
     void write_components(const Block<T>& block, const Workspace& space, std::int64_t begin) const {
         const std::int64_t size = block.slabs * slab<T>;
         for (std::int64_t k = 0; k < K_; ++k)
             for (std::int64_t i = 0; i < size; ++i)
                 space.resp[k * size + i] = kernel_->normalisers()[k] - space.energies[k * size + i];
-        transpose_out(space.resp, block, request_.component_log_prob + begin * K_);
+        double* out = request_.component_log_prob + begin * columns_;
+        transpose_out(space.resp, block, K_, out);
+        for (std::int64_t i = 0; i < block.rows && noisy_; ++i) out[i * columns_ + K_] = request_.model.noise_log_density;
     }
     // Labels, log_prob and uncertainty, one vector of rows at a time.
     void write_rows(const Block<T>& block, const Workspace& space, std::int64_t begin) const {
@@ -79,12 +83,22 @@ private:
                 index = l > best ? broadcast<T>(T(k)) : index;
                 best = larger(l, best);
             }
+            if (noisy_) {
+                const Vec<T> l = broadcast<T>(kernel_->log_noise());
+                index = l > best ? broadcast<T>(T(-1)) : index;
+                best = larger(l, best);
+            }
             best = larger(best, broadcast<T>(std::numeric_limits<T>::lowest()));
             for (std::int64_t k = 0; sums && k < K_; ++k) {
                 const Vec<T> e = exp<T>(broadcast<T>(kernel_->constants()[k]) -
                                         load<T>(space.energies + k * size + i) - best);
                 sum += e;
                 others += index == broadcast<T>(T(k)) ? Vec<T>{} : e;
+            }
+            if (sums && noisy_) {
+                const Vec<T> e = exp<T>(broadcast<T>(kernel_->log_noise()) - best);
+                sum += e;
+                others += index == broadcast<T>(T(-1)) ? Vec<T>{} : e;
             }
             store<T>(label, index);
             store<T>(log_prob, best + log<T>(sum));
@@ -100,6 +114,8 @@ private:
     const EvaluateRequest request_;
     const Plan<T> plan_;
     const std::int64_t K_;
+    const bool noisy_;
+    const std::int64_t columns_;
     Kernel<T>* kernel_;
 };
 

@@ -2,7 +2,7 @@
 //
 //     phi = (log pi_k - mean log pi,  mu_k / s,  L_k by rows: strict lower part / s_i, log diagonal)
 // with s (D,) the spread of each column under the starting mixture, so that lengths do not depend on units. Deviations
-// (diag, spherical) go in as logarithms.
+// (diag, spherical) go in as logarithms. The log weight of noise, which stands last, goes in beside the same mean.
 #pragma once
 
 #include "mstep.hpp"
@@ -11,7 +11,8 @@ namespace mixtura::MIXTURA_ARCH {
 
 class FreeParameters {
 public:
-    FreeParameters(Kind kind, std::int64_t K, std::int64_t D) : kind_(kind), K_(K), D_(D), spread_(D) {}
+    FreeParameters(Kind kind, std::int64_t K, std::int64_t D, bool noisy)
+        : kind_(kind), K_(K), D_(D), noisy_(noisy), spread_(D) {}
 
     // s_j^2 = sum_k pi_k ((mu_kj - mean_j)^2 + Sigma_kjj)
     void measure(const double* log_weights, const double* means, const double* factors) {
@@ -39,23 +40,26 @@ public:
             if (!square() || on_diagonal(i)) out[i] = std::log(factors[i]);
             else out[i] = factors[i] / spread_[i / D_ % D_];
         }
-        return true;
+        if (noisy_) out[size] = factors[size] - mean;
+        return !noisy_ || std::fabs(out[size]) <= std::numeric_limits<double>::max();
     }
     // False where something is not finite.
     bool unpack(const double* phi, double* parameters) const {
-        double largest = phi[0], total = 0;
-        for (std::int64_t k = 1; k < K_; ++k) largest = phi[k] > largest ? phi[k] : largest;
+        const std::int64_t size = factors_size(kind_, K_, D_), last = K_ + K_ * D_ + size;
+        double largest = noisy_ ? phi[last] : phi[0], total = 0;
+        for (std::int64_t k = 0; k < K_; ++k) largest = phi[k] > largest ? phi[k] : largest;
+        if (noisy_) total = std::exp(phi[last] - largest);
         for (std::int64_t k = 0; k < K_; ++k) total += std::exp(phi[k] - largest);
         for (std::int64_t k = 0; k < K_; ++k) parameters[k] = phi[k] - largest - std::log(total);
         for (std::int64_t i = 0; i < K_ * D_; ++i) parameters[K_ + i] = phi[K_ + i] * spread_[i % D_];
         const double* in = phi + K_ + K_ * D_;
         double* factors = parameters + K_ + K_ * D_;
-        const std::int64_t size = factors_size(kind_, K_, D_);
+        if (noisy_) factors[size] = phi[last] - largest - std::log(total);
         for (std::int64_t i = 0; i < size; ++i) {
             if (!square() || on_diagonal(i)) factors[i] = std::exp(in[i]);
             else factors[i] = i % D_ < i / D_ % D_ ? in[i] * spread_[i / D_ % D_] : 0;
         }
-        for (std::int64_t i = 0; i < K_ + K_ * D_ + size; ++i)
+        for (std::int64_t i = 0; i < last + noisy_; ++i)
             if (!(std::fabs(parameters[i]) <= std::numeric_limits<double>::max())) return false;
         return true;
     }
@@ -81,6 +85,7 @@ private:
 
     const Kind kind_;
     const std::int64_t K_, D_;
+    const bool noisy_;
     Buffer<double> spread_;
 };
 

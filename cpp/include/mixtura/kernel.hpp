@@ -23,7 +23,10 @@ public:
     Kernel& operator=(const Kernel&) = delete;
     virtual ~Kernel() {}
 
-    virtual void load(const ModelView& model) = 0;
+    void read(const ModelView& model) {
+        log_noise_ = T(model.noise_log_weight + model.noise_log_density);
+        load(model);
+    }
     virtual std::int64_t slabs_at_once(std::int64_t most) const { return most; }  // how many it likes to be given
     virtual std::size_t scratch_size(std::int64_t slabs) const = 0;  // in T
     virtual std::size_t sums_size() const = 0;                       // in double
@@ -34,11 +37,14 @@ public:
 
     const T* constants() const { return constants_.get(); }      // log pi_k + log normaliser
     const T* normalisers() const { return normalisers_.get(); }  // without log pi_k
+    T log_noise() const { return log_noise_; }                   // log of weight times density of uniform noise
 
     const std::int64_t K, D;
     const bool scales;
 
 protected:
+    virtual void load(const ModelView& model) = 0;
+
     // log pi_k - log det L_k - D / 2 log 2 pi
     void set_constant(std::int64_t k, double log_weight, double log_det) {
         constexpr double half_log_two_pi = 0.91893853320467274178;
@@ -64,6 +70,7 @@ protected:
     }
 
 private:
+    T log_noise_ = 0;
     Buffer<T> constants_, normalisers_;
 };
 

@@ -52,14 +52,16 @@ class MStep {
 public:
     MStep(Kind kind, std::int64_t K, std::int64_t D) : kind_(kind), K_(K), D_(D), delta_(K * D), matrix_(D * D) {}
 
-    bool equal_weights = false;  // the log weights stay as they are
+    bool equal_weights = false;  // all components have the same
+    double noise = 0;            // the count of the noise, which shares in the weights
 
     // False where a factor collapsed; the parameters are then useless. Needs every count to be positive.
     bool operator()(const Moments& moments, double* log_weights, double* means, double* factors) {
         total_ = 0;
         for (std::int64_t k = 0; k < K_; ++k) total_ += moments.counts[k];
         for (std::int64_t k = 0; k < K_; ++k) {
-            if (!equal_weights) log_weights[k] = std::log(moments.counts[k] / total_);
+            if (!equal_weights) log_weights[k] = std::log(moments.counts[k] / (total_ + noise));
+            if (equal_weights && noise > 0) log_weights[k] = std::log(total_ / (total_ + noise) / double(K_));
             for (std::int64_t j = 0; j < D_; ++j) delta_[k * D_ + j] = moments.sums[k * D_ + j] / moments.counts[k];
             move_mean(k, means + k * D_, factors);
         }
@@ -72,6 +74,8 @@ public:
         if (kind_ == Kind::diag || kind_ == Kind::tied_diag) return update_diag(moments, factors);
         return update_spherical(moments, factors);
     }
+
+    double noise_log_weight() const { return std::log(noise / (total_ + noise)); }
 
     // Is some diagonal entry of L, or some deviation, below the floor of its column?
     bool below(const double* factors, const double* floor) const {

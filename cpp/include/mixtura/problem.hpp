@@ -28,6 +28,8 @@ struct ModelView {
     const double* log_weights;  // (K,)
     const double* means;        // (K, D)
     const double* factors;      // by kind
+    double noise_log_weight;    // of noise whose density is the same everywhere; -inf for none
+    double noise_log_density;
 };
 
 // Rows in the caller's memory; strides are in bytes and may be negative. u = (x - centre) * inverse_scale.
@@ -43,7 +45,7 @@ struct Rows {
 
 // Sums over rows, always float64. scatter is null where it was not asked for.
 struct Moments {
-    double log_likelihood, log_max_resp;
+    double log_likelihood, log_max_resp, noise;  // noise: its count, sum of w r
     double* counts;   // (K,)
     double* sums;     // (K, D)
     double* squares;  // (K,)
@@ -148,6 +150,9 @@ struct ClimbRequest {
     double tol;
     std::int64_t max_iter;
     bool accelerate, equal_weights;
+    const double* noise_log_weights;  // (n_starts,), or null: no noise
+    double noise_log_density;         // the same everywhere
+    double* out_noise_log_weights;    // (n_starts,), where there is noise
     double *out_log_weights, *out_means, *out_factors;
     double *log_likelihood, *log_max_resp, *remaining;  // (n_starts,)
     std::int64_t *n_iter, *n_kept, *status;             // (n_starts,)

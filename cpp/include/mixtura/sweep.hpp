@@ -1,6 +1,6 @@
 // One pass over the rows for a list of models: every block is transposed once and then handed to each model.
 //
-// accumulator: for each model log_likelihood, log_max_resp, then its kernel's sums.
+// accumulator: for each model log_likelihood, log_max_resp, the noise's count, then its kernel's sums.
 #pragma once
 
 #include "make_kernel.hpp"
@@ -64,13 +64,13 @@ public:
     void prepare(const ModelView& model, const ModelView* about, bool scatter) {
         cost_ = row_cost(model.kind, model.n_components, model.n_features, scatter);
         model_ = make_kernel<T>(model.kind, model.n_components, model.n_features, scatter);
-        model_->load(model);
+        model_->read(model);
         if (!about) return;
         cost_ *= 1.5;
         about_ = make_kernel<T>(about->kind, about->n_components, about->n_features, scatter);
-        about_->load(*about);
+        about_->read(*about);
     }
-    std::size_t sums_size() const { return 2 + statistics().sums_size(); }
+    std::size_t sums_size() const { return 3 + statistics().sums_size(); }
     std::size_t scratch_size(std::int64_t slabs) const {
         const std::size_t first = model_->scratch_size(slabs), second = statistics().scratch_size(slabs);
         return first > second ? first : second;
@@ -86,7 +86,8 @@ public:
     void finish(const double* sums, Moments& out) const {
         out.log_likelihood = sums[0];
         out.log_max_resp = sums[1];
-        statistics().finish(sums + 2, out);
+        out.noise = sums[2];
+        statistics().finish(sums + 3, out);
     }
 
 private:
@@ -95,8 +96,9 @@ private:
         const LogSums logs = responsibilities<T>(*model_, block, energies, resp);
         sums[0] += logs.log_likelihood;
         sums[1] += logs.log_max_resp;
+        sums[2] += logs.noise;
         if (about_) about_->densities(block, scratch, energies);
-        statistics().statistics(block, scratch, energies, resp, sums + 2);
+        statistics().statistics(block, scratch, energies, resp, sums + 3);
     }
 
     const Kernel<T>& statistics() const { return about_ ? *about_ : *model_; }

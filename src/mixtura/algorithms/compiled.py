@@ -23,6 +23,8 @@ STRUCTURES = {name: {"E": "EII", "V": "VII"}.get(name, name) for name in ALL}
 
 CONVERGED, STOPPED, COLLAPSED, EMPTIED, VIOLATED = range(5)
 
+TINY = np.finfo(float).tiny
+
 TRACE_ROWS = 1000
 """Iterations that are written down; a climb that keeps more has no trace."""
 
@@ -41,7 +43,8 @@ def climb_compiled(sweep: Sweep, starts: Stack, tol: float, max_iter: int) -> tu
     trace = np.empty((len(starts), min(TRACE_ROWS, max_iter + 1), 3))
     with np.errstate(divide="ignore"):
         log_weights = np.log(starts.weights)
-    log_weights, means, factors, log_likelihood, log_max_resp, remaining, n_iter, n_kept, status = _core.climb(
+    noisy = starts.noise is not None
+    (log_weights, means, factors, log_likelihood, log_max_resp, remaining, n_iter, n_kept, status, noise) = _core.climb(
         source.X,
         source.sample_weight,
         source.coordinates.centre,
@@ -56,10 +59,15 @@ def climb_compiled(sweep: Sweep, starts: Stack, tol: float, max_iter: int) -> tu
         sweep.n_threads,
         trace=trace,
         equal_weights=starts.equal_weights,
+        noise_log_weights=np.log(np.maximum(starts.noise, TINY)) if starts.noise is not None else None,
+        noise_log_density=-starts.log_volume,
     )
-    weights = np.exp(log_weights)
-    weights /= weights.sum(axis=1, keepdims=True)
-    stack = Stack(weights, means, factors[:, None] if structure.shared else factors, structure, starts.equal_weights)
+    weights, noise = np.exp(log_weights), np.exp(noise)
+    total = weights.sum(axis=1, keepdims=True) + (noise[:, None] if noisy else 0)
+    weights /= total
+    factors = factors[:, None] if structure.shared else factors
+    share = noise / total[:, 0] if noisy else None
+    stack = replace(starts, weights=weights, means=means, factors=factors, noise=share)
     shift = source.coordinates.log_jacobian * source.total_weight
     counts = weights * source.total_weight
     # A component shrank a thousandfold in one step and T/N − δδᵀ cancelled: the sweep sees that and looks again about

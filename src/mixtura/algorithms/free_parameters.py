@@ -1,6 +1,7 @@
 """Free coordinates of a mixture, in which any straight step stays a mixture.
 
-φ = (log π_k − mean log π, μ_k, strict lower part of L_k, log diag L_k), columns in units of their own spread. Any φ
+φ = (log π_k − mean log π, μ_k, strict lower part of L_k, log diag L_k), columns in units of their own spread; for noise
+also log π₀ − mean log π. Any φ
 maps back to proportions and positive definite covariances, so extrapolating needs no repairs.
 """
 
@@ -32,7 +33,8 @@ class FreeParameters:
     def pack(self, mixture: Mixture[Any]) -> Array | None:
         """φ, or None where the mixture lies on the boundary (a weight of zero) or is of another family."""
         components = mixture.components
-        if not isinstance(components, Gaussian) or not np.all(mixture.weights > 0):
+        noise = () if mixture.noise is None else (mixture.noise.weight,)
+        if not isinstance(components, Gaussian) or not np.all(mixture.weights > 0) or 0 in noise:
             return None
         logs = np.log(mixture.weights)
         factors = components.factors
@@ -43,14 +45,18 @@ class FreeParameters:
             lower[:, rows == columns] = np.log(lower[:, rows == columns])
         else:
             lower = np.log(scaled)
-        return np.concatenate([logs - logs.mean(), (components.means / self.spread).ravel(), lower.ravel()])
+        middle = logs.mean()
+        means = components.means / self.spread
+        return np.concatenate([logs - middle, means.ravel(), lower.ravel(), np.log(noise) - middle])
 
     def unpack(self, phi: Array, like: Mixture[Any]) -> Mixture[Gaussian] | None:
         """The mixture of φ, of the same structure as another; None where it is not finite or below the floor."""
         old = like.components
         k, d = like.n_components, like.n_features
         with np.errstate(over="ignore", invalid="ignore"):
-            weights = np.exp(phi[:k] - phi[:k].max())
+            phi, extra = (phi, phi[:0]) if like.noise is None else (phi[:-1], phi[-1:])
+            largest = max([phi[:k].max(), *extra])
+            weights, noise = np.exp(phi[:k] - largest), np.exp(extra - largest)
             means = phi[k : k + k * d].reshape(k, d) * self.spread
             lower = phi[k + k * d :]
             if old.factors.ndim == 3:
@@ -64,11 +70,13 @@ class FreeParameters:
             else:
                 factors = np.exp(lower).reshape(old.factors.shape)
                 smallest = factors if factors.ndim == 2 else factors[:, None]
-        weights = weights / weights.sum()
+        total = weights.sum() + noise.sum()
+        weights = weights / total
         finite = np.all(np.isfinite(means)) and np.all(np.isfinite(factors)) and np.all(weights > 0)
         if not finite or not np.all(smallest > self.floor):
             return None
         if old.constraint.shares_parts:  # extrapolated covariances keep no structure by themselves
             factors = old.constraint.project(factors, weights, self.floor)
         components = Gaussian.from_factors(frozen(means), frozen(factors), old.constraint)
-        return Mixture.trusted(frozen(weights), components, like=like)
+        weight = float(noise.sum() / total)
+        return Mixture.trusted(frozen(weights), components, like, like.noise and like.noise.weighing(weight))

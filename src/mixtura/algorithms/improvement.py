@@ -47,6 +47,8 @@ class Improvement:
 def splits_at(sweep: Sweep, partitions: Partitions, climb: Climb) -> Splits:
     """How the groups of an optimum (inner coordinates) may be split, largest gain first."""
     labels = labels_of(sweep.source, outward(climb.mixture, sweep.source.coordinates))
+    if climb.mixture.noise is not None:
+        partitions, labels = partitions.some(labels >= 0), labels[labels >= 0]
     return splits_of(partitions, labels, groups_of(climb.mixture, climb.counts))
 
 
@@ -63,7 +65,7 @@ def improve(sweep: Sweep, partitions: Partitions, climb: Climb, rules: Rules, sl
         proposals = exchanges(groups_of(climb.mixture, climb.counts), splits, METHOD, most, least)
         if proposals is None:
             break
-        starts = proposals.starts(structure, inner_floor(sweep.source))
+        starts = proposals.starts(structure, inner_floor(sweep.source)).with_noise(climb.mixture.noise)
         outcome = compete(sweep, starts, rules, champion=climb)
         best = outcome.winner(climb.log_likelihood + slack)
         if best is None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from mixtura.algorithms.stopping import Aitken
 from mixtura.errors import CertificateError, ParameterError, ShapeError
-from mixtura.families.base import Statistics
+from mixtura.families.base import Family, Statistics
 from mixtura.mixture import Mixture
 from mixtura.regularization import Regularization, as_regularization
 from mixtura.sources import Coordinates, Source, as_source, by_columns
@@ -166,8 +166,7 @@ def advance(
 ) -> Iteration:
     """The M-step after an E-step, and the bound: no row is read."""
     step = statistics.m_step(floor)
-    weights = inner.weights if inner.equal_weights else frozen(statistics.counts / statistics.total_weight)
-    after = Mixture.trusted(weights, step.components, like=inner)
+    after = _weighed(inner, step.components, statistics)
     return Iteration(
         index,
         statistics,
@@ -180,6 +179,16 @@ def advance(
     )
 
 
+def _weighed(before: Mixture[Any], components: Family, statistics: Statistics[Any]) -> Mixture[Any]:
+    """New components with the weights that maximise Σ N_k log π_k: N_k / N, or equal shares of what noise leaves."""
+    total = statistics.total_weight
+    noise = before.noise and before.noise.weighing(statistics.noise / total)
+    if not before.equal_weights:
+        return Mixture.trusted(frozen(statistics.counts / total), components, before, noise)
+    after = Mixture.trusted(before.weights, components, before, noise)
+    return after if noise is None else after.with_equal_weights()
+
+
 def lower_bound(
     statistics: Statistics[Any], before: Mixture[Any], after: Mixture[Any], maximum: float | None = None
 ) -> float:
@@ -187,12 +196,15 @@ def lower_bound(
 
     L(θ) + Q(θ' | θ) − Q(θ | θ) with Q(θ' | θ) = Σ N_k log π'_k + Σ w r log p(x | k; θ'). Where the M-step knows the
     second term's maximum it is taken: a wrong M-step then shows as a next log-likelihood that falls short of the bound.
+    Noise counts among the weights alone: its density stays.
     """
     alive = statistics.counts > 0
     rise = np.log(after.weights[alive]) - np.log(before.weights[alive])
     reached = statistics.expected_log_prob(after.components) if maximum is None else maximum
     components = reached - statistics.expected_log_prob(before.components)
     bound = statistics.log_likelihood + float(statistics.counts[alive] @ rise) + components
+    if before.noise is not None and after.noise is not None and statistics.noise > 0:
+        bound += statistics.noise * (after.noise.log_weight - before.noise.log_weight)
     if statistics.prior is not None:
         bound += statistics.prior.log_density(after.components) - statistics.prior.log_density(before.components)
     return bound
@@ -218,12 +230,12 @@ def check_certificate(iteration: Iteration, next_log_likelihood: float, source: 
 
 def inward(theta: Mixture[Any], coordinates: Coordinates) -> Mixture[Any]:
     """The mixture in the inner coordinates of a source."""
-    return Mixture.trusted(theta.weights, coordinates.inward(theta.components), like=theta)
+    return theta.into(coordinates.centre, coordinates.scale)
 
 
 def outward(inner: Mixture[Any], coordinates: Coordinates) -> Mixture[Any]:
     """The mixture in data units."""
-    return Mixture.trusted(inner.weights, coordinates.outward(inner.components), like=inner)
+    return inner.out_of(coordinates.centre, coordinates.scale)
 
 
 def inner_floor(source: Source) -> Array:

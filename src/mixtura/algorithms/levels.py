@@ -13,6 +13,7 @@ import numpy as np
 
 from mixtura.algorithms.acceleration import accelerated_em
 from mixtura.algorithms.climb import Climb, Rules, climb_all
+from mixtura.algorithms.iteration import inward, outward
 from mixtura.mixture import Mixture
 from mixtura.sweep import Sweep
 
@@ -31,8 +32,7 @@ def level_tolerance(mixture: Mixture[Any], n_samples: int, tol: float) -> float:
 
 def transplanted(mixture: Mixture[Any], old: Sweep, new: Sweep) -> Mixture[Any]:
     """A mixture in the inner coordinates of another source."""
-    outer = old.source.coordinates.outward(mixture.components)
-    return Mixture.trusted(mixture.weights, new.source.coordinates.inward(outer), like=mixture)
+    return inward(outward(mixture, old.source.coordinates), new.source.coordinates)
 
 
 def climb_levels(sample: Sweep, mixture: Mixture[Any], everything: Sweep, rules: Rules, seed: int) -> Climb:

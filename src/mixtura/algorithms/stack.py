@@ -10,6 +10,7 @@ import numpy as np
 from mixtura.families.covariance import Structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.mixture import Mixture
+from mixtura.noise import Noise
 from mixtura.validation import Array, frozen
 
 
@@ -24,6 +25,7 @@ class Stack:
     factors : (B, m, …), the stacked factors of `Gaussian.factors`: m is 1 where they are shared
     structure : Structure
     equal_weights : whether the weights are equal by assumption
+    noise : (B,), its weight in each, where there is noise, with `log_volume`; the weights add up to 1 less that
     """
 
     weights: Array
@@ -31,17 +33,21 @@ class Stack:
     factors: Array
     structure: Structure
     equal_weights: bool = False
+    noise: Array | None = None
+    log_volume: float = 0.0
 
     @classmethod
     def of(cls, mixtures: Sequence[Mixture[Gaussian]]) -> Stack:
         """Of mixtures of one shape and structure."""
-        components = [m.components for m in mixtures]
+        components, noise = [m.components for m in mixtures], [m.noise for m in mixtures if m.noise is not None]
         return cls(
             np.stack([m.weights for m in mixtures]),
             np.stack([c.means for c in components]),
             np.stack([c.factors for c in components]),
             components[0].constraint,
             mixtures[0].equal_weights,
+            np.array([n.weight for n in noise]) if noise else None,
+            noise[0].log_volume if noise else 0.0,
         )
 
     def __len__(self) -> int:
@@ -50,15 +56,27 @@ class Stack:
     def __getitem__(self, i: int) -> Mixture[Gaussian]:
         """Mixture i, apart from the others: it keeps none of them in memory."""
         components = Gaussian.from_factors(self.means[i].copy(), self.factors[i].copy(), self.structure)
-        mixture = Mixture.trusted(frozen(self.weights[i].copy()), components)
+        noise = None if self.noise is None else Noise(float(self.noise[i]), self.log_volume)
+        mixture = Mixture.trusted(frozen(self.weights[i].copy()), components, noise=noise)
         return mixture.with_equal_weights() if self.equal_weights else mixture
 
     def with_equal_weights(self) -> Stack:
         """The same components, all of one weight."""
-        equal = np.full_like(self.weights, 1 / self.weights.shape[1])
+        share = np.ones(len(self)) if self.noise is None else 1 - self.noise
+        equal = np.repeat(share[:, None] / self.weights.shape[1], self.weights.shape[1], axis=1)
         return replace(self, weights=equal, equal_weights=True)
+
+    def with_noise(self, noise: Noise | None) -> Stack:
+        """The same components, with noise of that weight beside them."""
+        if noise is None:
+            return self
+        weights = self.weights * (1 - noise.weight)
+        return replace(self, weights=weights, noise=np.full(len(self), noise.weight), log_volume=noise.log_volume)
 
     def take(self, chosen: Sequence[int]) -> Stack:
         """Some of them, in the order given."""
         index = list(chosen)
-        return Stack(self.weights[index], self.means[index], self.factors[index], self.structure, self.equal_weights)
+        noise = None if self.noise is None else self.noise[index]
+        return replace(
+            self, weights=self.weights[index], means=self.means[index], factors=self.factors[index], noise=noise
+        )

@@ -18,7 +18,7 @@ from mixtura.families.gaussian import Gaussian, GaussianMoments
 from mixtura.mixture import Mixture
 from mixtura.sources import Coordinates, Source
 from mixtura.sweep.blocks import blocks
-from mixtura.validation import Array, as_responsibilities, frozen
+from mixtura.validation import Array, Flags, as_responsibilities, frozen
 
 Whole = npt.NDArray[np.int32]
 
@@ -238,6 +238,11 @@ class Partitions:
     def group(self, labels: npt.NDArray[Any], n_components: int, method: str = "given labels") -> Groupings:
         """Moments of partitions that are there already, (B, m) labels from 0."""
         return Groupings((method,) * len(labels), *self._group(labels.astype(np.int32), n_components))
+
+    def some(self, kept: Flags) -> Partitions:
+        """Those of some of the rows, (m,) flags."""
+        weights = None if self.weights is None else self.weights[kept]
+        return Partitions(self.rows[kept], weights, self.n_threads, self.coordinates)
 
     def cells(self, n_cells: int, rng: np.random.Generator) -> Whole:
         """Labels (1, m): each row with the nearest of as many random ones, in sphered columns."""

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 @click.option("--starts", type=int, default=12, show_default=True, help="Partitions each candidate starts from.")
 @click.option("--improve/--no-improve", default=True, show_default=True, help="Leave optima by splitting and merging.")
 @click.option("--equal-weights", is_flag=True, help="All groups have the same weight by assumption.")
+@click.option("--noise", is_flag=True, help="Rows may belong to no group: uniform noise, label -1.")
 @click.option(
     "--regularization",
     type=click.Choice(["ratio", "penalty", "map"], case_sensitive=False),

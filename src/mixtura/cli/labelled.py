@@ -28,6 +28,8 @@ def new_columns(
     if responsibilities:
         resp = mixture.responsibilities(rows)
         added |= {f"{prefix}p{k}": resp[:, k] for k in range(mixture.n_components)}
+        if mixture.noise is not None:
+            added[f"{prefix}noise"] = resp[:, -1]
     refuse_taken(added, taken, "; choose other names with --prefix new_")
     return added
 

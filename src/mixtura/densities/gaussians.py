@@ -75,6 +75,7 @@ def as_mixture(mixture: Any) -> Mixture[Any]:
     if not isinstance(mixture, Mixture):
         hint = "; give its .mixture" if isinstance(getattr(mixture, "mixture", None), Mixture) else ""
         raise ParameterError(f"mixture is a {type(mixture).__name__}; expected a Mixture{hint}.")
+    mixture.refuse_noise("this question")
     return mixture
 
 

@@ -43,6 +43,7 @@ class Statistics(Generic[M]):
     counts : (n_components,), N_k = Σ w r
     moments : the family's own sums, in coordinates whitened by `origin`
     origin : the components whose coordinates the moments are in; as a rule those that the E-step used
+    noise : Σ w r of uniform noise, where the mixture has it: a count like the others, that moves nothing
     prior : pseudo-data that the M-step adds, where the fit is regularised; `log_likelihood` then holds log prior too
     """
 
@@ -51,6 +52,7 @@ class Statistics(Generic[M]):
     counts: Array
     moments: M
     origin: Family
+    noise: float = 0.0
     prior: Any = None
 
     def __add__(self, other: Self) -> Self:
@@ -63,6 +65,7 @@ class Statistics(Generic[M]):
             self.counts + other.counts,
             self.moments + other.moments,
             self.origin,
+            self.noise + other.noise,
             self.prior,
         )
 
@@ -82,7 +85,7 @@ class Statistics(Generic[M]):
     @property
     def total_weight(self) -> float:
         """Σ w, the number of rows where rows have no weights."""
-        return float(self.counts.sum())
+        return float(self.counts.sum()) + self.noise
 
 
 @dataclass(frozen=True, slots=True)

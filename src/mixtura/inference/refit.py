@@ -105,7 +105,7 @@ def _batch(
     def each(value: Any) -> Array:
         return np.ascontiguousarray(np.broadcast_to(value, (m, *np.shape(value))), dtype=np.float64)
 
-    log_weights, means, factors, log_likelihood, _, _, _, _, status = _core.climb_many(
+    log_weights, means, factors, log_likelihood, _, _, _, _, status, _ = _core.climb_many(
         X,
         np.stack(weights) if weights else None,
         each(coordinates.centre),

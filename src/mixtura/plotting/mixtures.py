@@ -75,7 +75,7 @@ def _density(mixture: Mixture[Any], ax: Any, rows: Array | None) -> None:
     x = np.linspace((means - 4 * spreads).min(), (means + 4 * spreads).max(), POINTS)
     if rows is not None:
         ax.hist(rows[:, 0], bins="auto", density=True, color="0.85", label="rows")
-    parts = mixture.weights * np.exp(mixture.component_log_prob(x))
+    parts = mixture.weights * np.exp(mixture.component_log_prob(x)[:, : mixture.n_components])
     for k in range(mixture.n_components):
         ax.plot(x, parts[:, k], color=COLOURS[k % len(COLOURS)], label=mixture.component_name(k))
     ax.plot(x, np.exp(mixture.log_prob(x)), color="0.2", linestyle="--", label="mixture")
@@ -105,5 +105,5 @@ def _ellipses(mixture: Mixture[Any], ax: Any, rows: Array | None) -> None:
 def _points(mixture: Mixture[Any], ax: Any, rows: Array) -> None:
     """At most `POINTS` rows, evenly spaced through the data."""
     shown = rows[np.linspace(0, len(rows) - 1, min(len(rows), POINTS)).astype(np.intp)]
-    colours = [COLOURS[k % len(COLOURS)] for k in mixture.predict(shown)]
+    colours = ["0.6" if k < 0 else COLOURS[k % len(COLOURS)] for k in mixture.predict(shown)]
     ax.scatter(shown[:, 0], shown[:, 1], s=8, c=colours, alpha=0.5, linewidths=0)

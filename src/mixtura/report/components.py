@@ -39,7 +39,9 @@ def mixture_document(mixture: Mixture[Any], details: bool = False) -> Document:
         f"Mixture of {mixture.components.name.capitalize()}s: {size}, "
         f"{structure_words(mixture)}, {plural(mixture.n_parameters, 'parameter')}"
     )
-    sections = [Section("", tuple(component_table(mixture, "component", digits=3)))]
+    noise = mixture.noise
+    uniform = () if noise is None else (f"and noise: {percent(noise.weight)}, uniform, volume {noise.volume:.4g}",)
+    sections = [Section("", (*component_table(mixture, "component", digits=3), *uniform))]
     if details and mixture.n_features >= 2 and _correlated(mixture):
         sections.append(Section("Correlations within each component", tuple(correlation_table(mixture))))
     return Document(headline, tuple(sections))

@@ -38,7 +38,17 @@ def _groups(fit: Fit) -> list[str | Grid]:
     weighted = ""
     if fit.total_weight != fit.n_samples:
         weighted = f" Rows are weighted: they count as {count(fit.total_weight)}."
-    return [*component_table(fit.mixture, "group", [count(n) for n in fit.certainty.sizes]), note + weighted]
+    sizes = [count(n) for n in fit.certainty.sizes]
+    return [*component_table(fit.mixture, "group", sizes), *_noise(fit), note + weighted]
+
+
+def _noise(fit: Fit) -> list[str]:
+    """How much belongs to no group, where there may be noise."""
+    noise = fit.mixture.noise
+    if noise is None:
+        return []
+    share, rows = percent(noise.weight), plural(fit.certainty.noise, "row")
+    return [f"Noise: {share}, uniform over a volume of {noise.volume:.4g}; {rows} with the label -1."]
 
 
 def _why_title(fit: Fit) -> str:
@@ -105,7 +115,7 @@ def _rivals(fit: Fit, ranked: list[Candidate]) -> Grid:
 
 
 def _certainty(fit: Fit) -> str:
-    if fit.mixture.n_components == 1:
+    if fit.mixture.n_components == 1 and fit.mixture.noise is None:
         return "There is one group, so every row belongs to it."
     mean, doubtful = fit.certainty.mean_uncertainty, fit.certainty.doubtful
     share = percent(doubtful / fit.n_samples)

@@ -27,10 +27,12 @@ def evaluate(
 ) -> Array:
     """`component_log_prob` or `responsibilities` (n_samples, n_components), or `log_prob` (n_samples,).
 
+    With noise the first two have one more column, the last.
+
     A row's answer depends on that row alone: float64 rows are taken as they are (but for a power of two), float32 ones
     about a float32 value in the middle of the mixture, so that x − μ keeps its digits in single precision.
     """
-    n, k = source.n_samples, mixture.n_components
+    n, k = source.n_samples, mixture.n_components + (mixture.noise is not None)
     out = np.empty(n if what == "log_prob" else (n, k))
     for chunk in source.chunks():
         here = out[chunk.start : chunk.start + len(chunk.rows)]
@@ -53,7 +55,7 @@ def labels_in_pieces(
 
 
 def labels_of(source: Source, mixture: Mixture[Any]) -> Labels:
-    """(n_samples,): the component of largest responsibility, the first of equals."""
+    """(n_samples,): the component of largest responsibility, the first of equals; −1 for noise."""
     labels = np.empty(source.n_samples, dtype=np.int64)
     for piece, here, _ in labels_in_pieces(source, mixture):
         labels[piece.start : piece.start + len(here)] = here
@@ -101,4 +103,4 @@ def _about_the_middle(chunk: Chunk, mixture: Mixture[Any]) -> tuple[Coordinates,
     single = chunk.rows.dtype == np.float32
     centre = mixture.mean.astype(np.float32).astype(np.float64) if single else np.zeros(mixture.n_features)
     coordinates = Coordinates(centre, mixture.components.scale)
-    return coordinates, type(mixture).trusted(mixture.weights, coordinates.inward(mixture.components))
+    return coordinates, mixture.into(centre, coordinates.scale)

@@ -33,7 +33,15 @@ def kernel_kind(components: Gaussian) -> str:
 
 def _model(mixture: Mixture[Any], components: Gaussian) -> _core.Model:
     factors = components.factors[0] if components.constraint.shared else components.factors
-    return _core.Model(kernel_kind(components), mixture.log_weights, components.means, np.ascontiguousarray(factors))
+    noise = mixture.noise
+    return _core.Model(
+        kernel_kind(components),
+        mixture.log_weights,
+        components.means,
+        np.ascontiguousarray(factors),
+        -np.inf if noise is None else noise.log_weight,
+        0.0 if noise is None else -noise.log_volume,
+    )
 
 
 def accumulate(
@@ -62,11 +70,11 @@ def accumulate(
 
 
 def _statistics(values: Any, origin: Family) -> Statistics[GaussianMoments]:
-    log_likelihood, log_max_resp, counts, sums, squares, scatter = values
+    log_likelihood, log_max_resp, counts, sums, squares, scatter, noise = values
     assert isinstance(origin, Gaussian)
     if scatter is not None and origin.constraint.shared:
         scatter = scatter[None]
-    return Statistics(log_likelihood, log_max_resp, counts, GaussianMoments(sums, squares, scatter), origin)
+    return Statistics(log_likelihood, log_max_resp, counts, GaussianMoments(sums, squares, scatter), origin, noise)
 
 
 def evaluate(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixtura.families.base import Family, Statistics
+from mixtura.noise import LABEL as NOISE
 from mixtura.sources.base import Chunk, Coordinates
 from mixtura.sweep.blocks import blocks
 from mixtura.validation import Array, Labels
@@ -39,6 +40,19 @@ def log_sum_exp(joint: Array) -> tuple[Array, Array, Array]:
     return shift + log_total, -log_total, resp
 
 
+def component_log_prob(mixture: Mixture[Any], rows: Array) -> Array:
+    """(n_samples, n_components) log p(x | k), nats, and a last column for noise where there is noise."""
+    found = mixture.components.component_log_prob(rows)
+    return (
+        found if mixture.noise is None else np.pad(found, ((0, 0), (0, 1)), constant_values=-mixture.noise.log_volume)
+    )
+
+
+def log_weights(mixture: Mixture[Any]) -> Array:
+    """(n_components,) log π_k, nats, and that of noise where there is noise."""
+    return mixture.log_weights if mixture.noise is None else np.append(mixture.log_weights, mixture.noise.log_weight)
+
+
 def accumulate(
     chunk: Chunk,
     coordinates: Coordinates,
@@ -51,15 +65,16 @@ def accumulate(
         rows = coordinates.rows_inward(block.rows)
         weights = np.ones(len(rows)) if block.weights is None else block.weights
         for i, (mixture, origin) in enumerate(zip(mixtures, origins, strict=True)):
-            joint = mixture.components.component_log_prob(rows) + mixture.log_weights
-            log_prob, log_max, resp = log_sum_exp(joint)
+            log_prob, log_max, resp = log_sum_exp(component_log_prob(mixture, rows) + log_weights(mixture))
             resp *= weights[:, None]
+            noise, resp = resp[:, mixture.n_components :].sum(), resp[:, : mixture.n_components]
             part = Statistics(
                 float(weights @ log_prob),
                 float(weights @ log_max),
                 resp.sum(axis=0),
                 origin.moments(rows, resp),
                 origin,
+                float(noise),
             )
             before = totals[i]
             totals[i] = part if before is None else before + part
@@ -71,20 +86,21 @@ def evaluate(chunk: Chunk, coordinates: Coordinates, mixture: Mixture[Any], what
     for block in blocks(chunk):
         rows = coordinates.rows_inward(block.rows)
         here = slice(block.start - chunk.start, block.start - chunk.start + len(rows))
-        component = mixture.components.component_log_prob(rows)
+        component = component_log_prob(mixture, rows)
         if what == "component_log_prob":
             out[here] = component
             continue
-        log_prob, _, resp = log_sum_exp(component + mixture.log_weights)
+        log_prob, _, resp = log_sum_exp(component + log_weights(mixture))
         out[here] = log_prob if what == "log_prob" else resp
 
 
 def label(chunk: Chunk, coordinates: Coordinates, mixture: Mixture[Any], labels: Labels, rest: Array) -> None:
     """Write each row's component of largest responsibility, and the sum of its other responsibilities."""
     for block in blocks(chunk):
-        resp = np.empty((len(block.rows), mixture.n_components))
+        resp = np.empty((len(block.rows), mixture.n_components + (mixture.noise is not None)))
         evaluate(block, coordinates, mixture, "responsibilities", resp)
         here = slice(block.start - chunk.start, block.start - chunk.start + len(resp))
-        labels[here] = resp.argmax(axis=1)
-        np.put_along_axis(resp, labels[here, None], 0.0, axis=1)
+        largest = resp.argmax(axis=1)
+        np.put_along_axis(resp, largest[:, None], 0.0, axis=1)
+        labels[here] = np.where(largest < mixture.n_components, largest, NOISE)
         rest[here] = resp.sum(axis=1)

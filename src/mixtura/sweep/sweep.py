@@ -60,7 +60,7 @@ class Sweep:
 
     def __call__(self, mixtures: Sequence[Mixture[Any]]) -> list[Statistics[Any]]:
         """One reading of the rows: the statistics of each mixture, ready for the M-step."""
-        scatter = [self._accumulates_scatter(m.components) for m in mixtures]
+        scatter = [self._accumulates_scatter(m) for m in mixtures]
         statistics = self._pass(mixtures, [m.components for m in mixtures], scatter)
         for i, (mixture, found) in enumerate(zip(mixtures, statistics, strict=True)):
             if isinstance(found.origin, Gaussian):
@@ -95,7 +95,7 @@ class Sweep:
         prior = None if self.regularization is None else self.prior(mixture)
         if not isinstance(prior, Ratio):
             return mixture
-        return type(mixture).trusted(mixture.weights, prior.admit(mixture.components, mixture.weights), like=mixture)
+        return mixture.trusted(mixture.weights, prior.admit(mixture.components, mixture.weights), like=mixture)
 
     def log_prior(self, mixture: Mixture[Any]) -> float:
         """Of a mixture in inner coordinates; 0 without regularization."""
@@ -124,13 +124,15 @@ class Sweep:
         scatter = about_mean.squares[:, None] if about_mean.scatter is None else about_mean.scatter[0]
         return Totals(float(about_zero.counts[0]), mean, scatter)
 
-    def _accumulates_scatter(self, components: Family) -> bool:
+    def _accumulates_scatter(self, mixture: Mixture[Any]) -> bool:
         """Whether the pass itself must sum second moments: not where the totals give them."""
+        components = mixture.components
         if not isinstance(components, Gaussian):
             return True
         if not wants_scatter(components):
             return False
-        return not (components.constraint.shared and safe(components, self.totals))
+        alone = mixture.noise is None  # the totals hold the noise's rows too
+        return not (alone and components.constraint.shared and safe(components, self.totals))
 
     def _pass(
         self, mixtures: Sequence[Mixture[Any]], origins: Sequence[Family], scatter: Sequence[bool]
@@ -145,10 +147,7 @@ class Sweep:
             totals = part if totals is None else [a + b for a, b in zip(totals, part, strict=True)]
         assert totals is not None, "a source has at least one chunk"
         shift = coordinates.log_jacobian
-        return [
-            Statistics(s.log_likelihood + shift * s.total_weight, s.log_max_resp, s.counts, s.moments, s.origin)
-            for s in totals
-        ]
+        return [replace(s, log_likelihood=s.log_likelihood + shift * s.total_weight) for s in totals]
 
     def _recentred(self, mixture: Mixture[Any], found: Statistics[Any]) -> Statistics[Any]:
         """A second pass about the new means where a component moved or shrank so much that T/N − δδᵀ would cancel."""

@@ -7,7 +7,7 @@ cancels when groups lie many spreads apart, so `safe` looks at the digits first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,10 +77,4 @@ def complete(statistics: Statistics[GaussianMoments], totals: Totals) -> Statist
         half = solve_lower(factor, totals.scatter)
         scatter = solve_lower(factor, half.T) - (means.T * counts) @ means + (delta.T * counts) @ delta
         scatter = 0.5 * (scatter + scatter.T)
-    return Statistics(
-        statistics.log_likelihood,
-        statistics.log_max_resp,
-        counts,
-        GaussianMoments(moments.sums, moments.squares, scatter[None]),
-        components,
-    )
+    return replace(statistics, moments=GaussianMoments(moments.sums, moments.squares, scatter[None]))
