@@ -35,6 +35,7 @@ def fit(
     *,
     criterion: str = "bic",
     start: Any = None,
+    fixed: Any = None,
     n_starts: int = 12,
     improve: bool = True,
     equal_weights: bool = False,
@@ -66,6 +67,9 @@ def fit(
         the log-likelihood that ten-fold cross-validation finds for each candidate; it fits every one ten times more.
     start : optional. A mixture, labels (n_samples,) from 0, or responsibilities (n_samples, n_components), instead of
         mixtura's own starts; components then keep its order. Needs one n_components and one structure.
+    fixed : optional, with a start: what stays as it is there. "weights", "means" or "covariances", several of them, or
+        component numbers of each, such as {"means": [0, 2], "weights": [1]}; see `Mixture.with_fixed`. What is fixed
+        counts for nothing in the criteria.
     n_starts : partitions of the rows that each candidate starts from; equal ones are tried once. In a search it also
         starts from what simpler candidates found.
     improve : whether the best optimum is then left by splitting one group and merging two, for as long as that helps
@@ -137,8 +141,12 @@ def fit(
         raise ParameterError("criterion 'cv' compares candidates; with a start there is one. Name another criterion.")
     if options.background is not None and criterion == "cv":
         raise ParameterError("criterion 'cv' does not know noise; name another criterion.")
+    if fixed is not None and start is None:
+        raise ParameterError(
+            "fixed parts keep the values of a start and there is none; give start=, such as a Mixture."
+        )
     if start is not None:
-        candidates, complete = [_given(sweep, start, n_components, structures, options, callback)], True
+        candidates, complete = [_given(sweep, start, fixed, n_components, structures, options, callback)], True
         chosen = candidates[0]
     else:
         numbers = component_numbers(n_components, source.n_samples)
@@ -205,6 +213,7 @@ def default_tol_per_parameter(total_weight: float) -> float:
 def _given(
     sweep: Sweep,
     start: Any,
+    fixed: Any,
     n_components: int | Iterable[int] | None,
     structures: tuple[str, ...],
     options: Options,
@@ -226,6 +235,8 @@ def _given(
         first = replace(first, mixture=first.mixture.with_noise(uniform))
     if options.equal_weights:
         first = replace(first, mixture=first.mixture.with_equal_weights())
+    if fixed is not None:
+        first = replace(first, mixture=first.mixture.with_fixed(fixed))
     end = _to_the_end(sweep, first.mixture, options, callback)
     report = StartReport(1, 1, 1, 0, math.inf, first.method, sweep.source.n_samples)
     return Candidate(

@@ -13,6 +13,7 @@ import numpy as np
 from mixtura.errors import DegenerateWarning, ParameterError, ShapeError
 from mixtura.families.base import Family, Statistics
 from mixtura.families.gaussian import Gaussian
+from mixtura.fixed import Fixed
 from mixtura.noise import N_PARAMETERS, Noise
 from mixtura.sources import Source, as_source, by_columns
 from mixtura.validation import Array, Labels, as_array, as_count, as_responsibilities, as_weights, frozen
@@ -51,12 +52,13 @@ class Mixture(Generic[F]):
     array([1, 1, 1, 0, 0])
     """
 
-    __slots__ = ("_columns", "_components", "_equal", "_names", "_noise", "_weights")
+    __slots__ = ("_columns", "_components", "_equal", "_fixed", "_names", "_noise", "_weights")
     _weights: Array
     _components: F
     _names: tuple[str, ...] | None
     _columns: tuple[str, ...] | None
     _equal: bool
+    _fixed: Fixed | None
     _noise: Noise | None
 
     def __init__(
@@ -77,6 +79,7 @@ class Mixture(Generic[F]):
         self._weights = as_weights(weights, components.n_components, 1.0 if noise is None else 1 - noise.weight)
         self._names = _labels(names, "names", components.n_components)
         self._columns = _labels(columns, "columns", components.n_features)
+        self._fixed = None
         self._equal = bool(equal_weights)
         if self._equal and np.ptp(self._weights) > 1e-12:
             raise ParameterError(f"weights is {self._weights.tolist()}; with equal_weights expected all the same.")
@@ -90,14 +93,46 @@ class Mixture(Generic[F]):
         self._weights, self._components = weights, components
         self._names, self._columns = (like._names, like._columns) if like is not None else (None, None)
         self._equal = like is not None and like._equal
+        self._fixed = None if like is None else like._fixed
         self._noise = noise if noise is not None or like is None else like._noise
         return self
 
     def with_equal_weights(self) -> Mixture[F]:
         """The same components with weights that are the same for all, which EM then leaves alone."""
+        if self._fixed is not None and self._fixed.weights:
+            raise ParameterError("weights are held fixed as they are; equal weights are fixed already. Ask for one.")
         equal = np.full(self.n_components, self._share / self.n_components)
         new = Mixture.trusted(frozen(equal), self._components, like=self)
         new._equal = True
+        return new
+
+    def with_fixed(self, fixed: Any) -> Mixture[F]:
+        """The same mixture with parts that EM then leaves alone, and that are no free parameters.
+
+        Parameters
+        ----------
+        fixed : "weights", "means" or "covariances", several of them, or {part: numbers or names of components}; None
+            frees all. Under structures whose components share parts of the covariance all covariances are held or none.
+
+        Raises
+        ------
+        ParameterError
+            For what is not there, or cannot be held.
+
+        Examples
+        --------
+        >>> import mixtura as mx
+        >>> theta = mx.Mixture([0.5, 0.5], mx.Gaussian(means=[0, 7], covariances=[1, 4]))
+        >>> theta.n_parameters, theta.with_fixed({"means": [0], "covariances": [0]}).n_parameters
+        (5, 3)
+        """
+        found = Fixed.parsed(fixed, self.n_components, self._names)
+        if found is not None:
+            found.check(self._weights, self._components, self._noise is not None)
+            if found.weights and self._equal:
+                raise ParameterError("weights are equal by assumption, and so fixed already; leave them out of fixed.")
+        new = Mixture.trusted(self._weights, self._components, like=self)
+        new._fixed = found
         return new
 
     def with_noise(self, noise: Noise | None) -> Mixture[F]:
@@ -181,12 +216,21 @@ class Mixture(Generic[F]):
     def n_parameters(self) -> int:
         """Free parameters: those of the components, n_components − 1 proportions, if these are free, 2 for noise."""
         noise = 0 if self._noise is None else N_PARAMETERS
-        return (0 if self._equal else self.n_components - 1) + self._components.n_parameters + noise
+        free = (0 if self._equal else self.n_components - 1) + self._components.n_parameters + noise
+        if self._fixed is None:
+            return free
+        proportions = self.n_components - (self._noise is None)
+        return free - self._fixed.n_parameters(self._components) - min(len(self._fixed.weights), proportions)
 
     @property
     def equal_weights(self) -> bool:
         """Whether the weights are equal by assumption."""
         return self._equal
+
+    @property
+    def fixed(self) -> Fixed | None:
+        """What EM leaves alone, where that is anything."""
+        return self._fixed
 
     @property
     def _share(self) -> float:
@@ -249,6 +293,7 @@ class Mixture(Generic[F]):
             like=self,
         )
         new._names = tuple(self._names[k] for k in index) if self._names else None
+        new._fixed = self._fixed and self._fixed.take(index)
         return new
 
     def into(self, centre: Array, scale: float) -> Mixture[F]:
@@ -385,7 +430,7 @@ class Mixture(Generic[F]):
         values = as_array([given[c] for c in given], "given")
         weights = self.marginal(index).responsibilities(values[None, :])[0]
         new = Mixture.trusted(frozen(weights), self._components.condition(index, values), like=self)
-        new._equal = False
+        new._equal, new._fixed = False, None
         new._columns = tuple(self._columns[j] for j in rest) if self._columns else None
         return new
 
@@ -434,6 +479,7 @@ class Mixture(Generic[F]):
             and self._names == other._names
             and self._columns == other._columns
             and self._equal == other._equal
+            and self._fixed == other._fixed
             and self._noise == other._noise
         )
 

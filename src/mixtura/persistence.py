@@ -86,6 +86,8 @@ def mixture_record(mixture: Mixture[Any]) -> dict[str, Any]:
     }
     if mixture.equal_weights:
         record["equal_weights"] = True
+    if mixture.fixed is not None:
+        record["fixed"] = mixture.fixed.to_dict()
     if mixture.noise is not None:
         record["noise"] = asdict(mixture.noise)
     return record | {"checksum": checksum(record)}
@@ -104,6 +106,7 @@ def mixture_of_record(record: Any, where: str = "the record") -> Mixture[Any]:
         equal = record.get("equal_weights", False)
         noise = Noise(**record["noise"]) if "noise" in record else None
         checked = Mixture(record["weights"], components, record["names"], record["columns"], equal, noise)
+        checked = checked.with_fixed(record.get("fixed"))
     except KeyError as error:
         raise ModelFileError(f"{where} lacks the entry {error.args[0]!r} of its components.") from None
     except (MixturaError, TypeError, ValueError) as error:

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pyarrow import parquet
 
@@ -123,3 +124,16 @@ def test_a_failed_write_leaves_the_old_model(run, monkeypatch, model, three):
     assert "cannot be written: No space left" in result.stderr
     assert mx.load(model) == three
     assert os.listdir(model.parent) == ["three.json"]
+
+
+def test_parts_of_a_start_stay(run, refused, model, three, tmp_path):
+    parts = ("--fixed", "means=0,2", "--fixed", "weights")
+    done = run("fit", FAITHFUL, "--start", model, *parts, "--out", tmp_path / "m.json")
+    assert done.exit_code == 0
+    assert "Held fixed: all weights; the means of 0, 2." in done.stdout
+    found = mx.load(tmp_path / "m.json")
+    np.testing.assert_array_equal(found.weights, three.weights)
+    np.testing.assert_allclose(found.components.means[[0, 2]], three.components.means[[0, 2]], rtol=1e-14)
+    assert "give start=" in refused("fit", FAITHFUL, "--fixed", "means")
+    assert "fixed names 'mean'" in refused("fit", FAITHFUL, "--start", model, "--fixed", "mean")
+    assert "is not like means or means=0,2" in run("fit", FAITHFUL, "--fixed", "means=a").stderr

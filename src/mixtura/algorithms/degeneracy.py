@@ -15,7 +15,7 @@ from mixtura.linalg import solve_lower
 from mixtura.mixture import Mixture
 from mixtura.sources import Source
 from mixtura.sweep import labels_of
-from mixtura.validation import Array
+from mixtura.validation import Array, Flags
 
 FLAT, FEW = 1e-3, 3.0
 """A component is called spurious below so large a variance, relative to the pooled one, where its rows are so few,
@@ -35,7 +35,13 @@ def too_small(mixture: Mixture[Any], counts: Any) -> tuple[int, ...]:
     if constraint is None:
         return ()
     fewest = fewest_rows(constraint, mixture.n_components, mixture.n_features)
-    return tuple(np.flatnonzero(np.asarray(counts) <= fewest).tolist())
+    return tuple(np.flatnonzero((np.asarray(counts) <= fewest) & _own_spread(mixture)).tolist())
+
+
+def _own_spread(mixture: Mixture[Any]) -> Flags:
+    """(K,): components whose covariance is estimated, not held fixed."""
+    fixed = () if mixture.fixed is None else mixture.fixed.covariances
+    return ~np.isin(np.arange(mixture.n_components), fixed)
 
 
 def fewest_rows(structure: Structure, n_components: int, n_features: int) -> float:
@@ -89,7 +95,7 @@ def spurious(mixture: Mixture[Any], counts: Any) -> tuple[int, ...]:
     if constraint is None:
         return ()
     fewest = fewest_rows(constraint, mixture.n_components, mixture.n_features)
-    tiny = np.asarray(counts) <= FEW * fewest
+    tiny = (np.asarray(counts) <= FEW * fewest) & _own_spread(mixture)
     if not tiny.any():
         return ()
     return tuple(np.flatnonzero(tiny & (relative_variances(mixture)[:, 0] < FLAT)).tolist())

@@ -31,8 +31,10 @@ class FreeParameters:
     floor: Array
 
     def pack(self, mixture: Mixture[Any]) -> Array | None:
-        """φ, or None where the mixture lies on the boundary (a weight of zero) or is of another family."""
+        """φ, or None where a weight is zero (on the boundary), parts are held fixed, or the family is another."""
         components = mixture.components
+        if mixture.fixed is not None:
+            return None
         noise = () if mixture.noise is None else (mixture.noise.weight,)
         if not isinstance(components, Gaussian) or not np.all(mixture.weights > 0) or 0 in noise:
             return None

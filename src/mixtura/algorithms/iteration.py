@@ -93,6 +93,7 @@ def em(
     n_threads: int | None = None,
     engine: str | None = None,
     regularization: Regularization | str | None = None,
+    fixed: Any = None,
 ) -> Iterator[Iteration]:
     """EM from a mixture: each value holds one E-step and one M-step.
 
@@ -109,6 +110,8 @@ def em(
     engine : "native", "reference" or None for the fastest that serves
     regularization : "ratio", "penalty", "map" or an object (`mixtura.EigenvalueRatio`, `mixtura.Penalty`,
         `mixtura.ConjugatePrior`); None adds nothing. Under "ratio" EM starts at the nearest mixture that keeps it.
+    fixed : what stays as it is in `theta`: "weights", "means" or "covariances", several of them, or component numbers
+        of each, such as {"means": [0, 2], "weights": [1]}. None is what `theta` itself says (`Mixture.with_fixed`).
 
     Yields
     ------
@@ -134,6 +137,8 @@ def em(
     """
     if not isinstance(theta, Mixture):
         raise ParameterError(f"theta is {theta!r}; expected a mixtura.Mixture to start from.")
+    if fixed is not None:
+        theta = theta.with_fixed(fixed)
     source = by_columns(as_source(X, sample_weight), theta.columns)
     if source.n_features != theta.n_features:
         raise ShapeError(
@@ -165,7 +170,7 @@ def advance(
     index: int, inner: Mixture[Any], statistics: Statistics[Any], floor: Array, coordinates: Coordinates
 ) -> Iteration:
     """The M-step after an E-step, and the bound: no row is read."""
-    step = statistics.m_step(floor)
+    step = statistics.m_step(floor, None if inner.fixed is None else inner.fixed.held(inner.components))
     after = _weighed(inner, step.components, statistics)
     return Iteration(
         index,
@@ -182,11 +187,23 @@ def advance(
 def _weighed(before: Mixture[Any], components: Family, statistics: Statistics[Any]) -> Mixture[Any]:
     """New components with the weights that maximise Σ N_k log π_k: N_k / N, or equal shares of what noise leaves."""
     total = statistics.total_weight
+    if before.fixed is not None and before.fixed.weights:
+        return _weighed_beside_fixed(before, components, statistics)
     noise = before.noise and before.noise.weighing(statistics.noise / total)
     if not before.equal_weights:
         return Mixture.trusted(frozen(statistics.counts / total), components, before, noise)
     after = Mixture.trusted(before.weights, components, before, noise)
     return after if noise is None else after.with_equal_weights()
+
+
+def _weighed_beside_fixed(before: Mixture[Any], components: Family, statistics: Statistics[Any]) -> Mixture[Any]:
+    """The same where some weights stay: the others, and that of the noise, share what is left."""
+    assert before.fixed is not None
+    if before.noise is None:
+        return Mixture.trusted(before.fixed.next_weights(before.weights, statistics.counts), components, before)
+    weights, counts = np.append(before.weights, before.noise.weight), np.append(statistics.counts, statistics.noise)
+    new = before.fixed.next_weights(weights, counts)
+    return Mixture.trusted(frozen(new[:-1].copy()), components, before, before.noise.weighing(float(new[-1])))
 
 
 def lower_bound(

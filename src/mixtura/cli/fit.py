@@ -10,6 +10,7 @@ import click
 
 from mixtura.cli.options import (
     Counts,
+    Parts,
     columns_option,
     criterion_option,
     data_argument,
@@ -53,6 +54,12 @@ if TYPE_CHECKING:
     help="Keep the likelihood bounded: a limit to the ratio of variances, a penalty, or a prior. Default: none.",
 )
 @click.option("--start", metavar="MODEL", help="Start from this model file instead, and keep its order of groups.")
+@click.option(
+    "--fixed",
+    type=Parts(),
+    multiple=True,
+    help="Leave this part of the start as it is: weights, means or covariances, or means=0,2 for some groups.",
+)
 @seed_option
 @click.option(
     "--tol",
@@ -99,6 +106,7 @@ def run_fit(
     criterion: str,
     weights: str | None,
     start: str | None,
+    fixed: tuple[tuple[str, list[int] | bool], ...],
     starts: int,
     threads: int | None,
     **options: Any,
@@ -115,6 +123,7 @@ def run_fit(
             source,
             n_components,
             start=None if start is None else mx.load(start),
+            fixed=dict(fixed) or None,
             criterion=criterion,
             n_starts=starts,
             n_threads=threads,

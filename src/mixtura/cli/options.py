@@ -63,6 +63,23 @@ class Rows(click.ParamType[list[list[float]]]):
         return numbers
 
 
+class Parts(click.ParamType[tuple[str, list[int] | bool]]):
+    """A part of a mixture, whole or of some components: means, or means=0,2."""
+
+    name = "PART"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, list[int] | bool]:
+        if isinstance(value, tuple):
+            return value
+        part, given, numbers = str(value).partition("=")
+        cells = [cell.strip() for cell in numbers.split(",")]
+        if given and not all(cell.isdecimal() for cell in cells):
+            self.fail(f"{value!r} is not like means or means=0,2.", param, ctx)
+        return part.strip(), [int(cell) for cell in cells] if given else True
+
+
 columns_option = click.option(
     "--columns", type=Names(), multiple=True, help="Columns of DATA to use, in this order: a,b. Default: all."
 )

@@ -103,6 +103,8 @@ def _check(theta0: Any, tol: Any) -> None:
         raise ParameterError(
             f"theta0 is {theta0!r}; expected a mixture of Gaussians: Mixture(weights, Gaussian(means, covariances))."
         )
+    if theta0.fixed is not None:
+        raise ParameterError("explain shows EM where every part moves; free theta0 first: theta0.with_fixed(None).")
     if isinstance(tol, bool) or not isinstance(tol, (int, float, np.floating)) or not 0 < tol < math.inf:
         raise ParameterError(f"tol is {tol!r}; expected a positive number, nats per row.")
 

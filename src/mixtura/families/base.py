@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 import numpy as np
 
 from mixtura.errors import ParameterError
-from mixtura.validation import Array
+from mixtura.validation import Array, Flags
 
 
 class Moments(Protocol):
@@ -69,14 +69,17 @@ class Statistics(Generic[M]):
             self.prior,
         )
 
-    def m_step(self, floor: Array) -> MStep:
+    def m_step(self, floor: Array, held: Held | None = None) -> MStep:
         """The components that maximise `expected_log_prob`; no standard deviation below `floor` (n_features,)."""
-        if self.prior is None:
-            return self.origin.m_step(self.moments, self.counts, floor)
         if hasattr(self.prior, "admit"):  # a constraint: the M-step without it, brought back inside
-            step = self.origin.m_step(self.moments, self.counts, floor)
+            step = self._m_step(floor, None, held)
             return MStep(self.prior.admit(step.components, self.counts), (), step.emptied)
-        return self.origin.m_step(self.moments, self.counts, floor, self.prior)
+        return self._m_step(floor, self.prior, held)
+
+    def _m_step(self, floor: Array, prior: Any, held: Held | None) -> MStep:
+        if held is None:
+            return self.origin.m_step(self.moments, self.counts, floor, prior)
+        return self.origin.held_m_step(self.moments, self.counts, floor, prior, held)
 
     def expected_log_prob(self, components: Family) -> float:
         """Σ_ik w r log p(x | k) under any components of the same structure, nats."""
@@ -104,6 +107,21 @@ class MStep:
     collapsed: tuple[int, ...] = ()
     emptied: tuple[int, ...] = ()
     maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What an M-step leaves as it is.
+
+    Attributes
+    ----------
+    components : whose means and covariances stay
+    means, covariances : (n_components,), for which components
+    """
+
+    components: Family
+    means: Flags
+    covariances: Flags
 
 
 class Family(ABC):
@@ -143,6 +161,10 @@ class Family(ABC):
 
         No standard deviation is below `floor` (n_features,).
         """
+
+    def held_m_step(self, moments: Any, counts: Array, floor: Array, prior: Any, held: Held) -> MStep:
+        """The same with some parameters held: `mixtura.fixed.Fixed.check` says which families can."""
+        raise NotImplementedError(f"{self.name} components hold nothing")
 
     @abstractmethod
     def expected_log_prob(self, moments: Any, counts: Array, at: Self) -> float:

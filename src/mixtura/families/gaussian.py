@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from mixtura.errors import ShapeError, StructureError
-from mixtura.families.base import Family, MStep
+from mixtura.families.base import Family, Held, MStep
 from mixtura.families.covariance import Structure, resolve_structure
 from mixtura.families.factors import DIAGONAL, FULL, SPHERICAL
 from mixtura.families.prior import Prior
@@ -225,6 +225,11 @@ class Gaussian(Family):
         return GaussianMoments(sums, squares, scatter.sum(axis=0, keepdims=True) if shared else scatter)
 
     def m_step(self, moments: GaussianMoments, counts: Array, floor: Array, prior: Prior | None = None) -> MStep:
+        return self.held_m_step(moments, counts, floor, prior, None)
+
+    def held_m_step(
+        self, moments: GaussianMoments, counts: Array, floor: Array, prior: Prior | None, held: Held | None
+    ) -> MStep:
         form, shared = self._structure.form, self._structure.shared
         sums, second, rows, degrees = moments.sums, moments.second(shared), counts, counts
         if prior is not None:
@@ -233,21 +238,46 @@ class Gaussian(Family):
         n = np.where(empty, 1.0, rows)
         delta = np.where(empty[:, None], 0.0, sums / n[:, None])
         correction = form.outer(delta, delta) * n.reshape(-1, *[1] * form.ndim)
-        scatter = second - (correction.sum(axis=0, keepdims=True) if shared else correction)
-        if empty.any() and not shared:
-            scatter[empty] = form.degrees(self.n_features) * (np.eye(self.n_features) if form.ndim == 2 else 1.0)
+        scatter = second - _pooled(correction, shared)
+        still = empty
+        if held is not None:  # the scatter about a mean that stays is that about the rows' own, and n times the way off
+            put = held.means & ~empty
+            off = np.where(put[:, None], self._steps_to(held.components) - delta, 0.0)
+            scatter += _pooled(form.outer(off, off) * n.reshape(-1, *[1] * form.ndim), shared)
+            delta, still = delta + off, empty | held.covariances
+        if still.any() and not shared:
+            scatter[still] = form.degrees(self.n_features) * (np.eye(self.n_features) if form.ndim == 2 else 1.0)
         factors, acted = self._structure.m_step(
-            self._factors, scatter, degrees if shared else np.where(empty, 1.0, degrees), floor
+            self._factors, scatter, degrees if shared else np.where(still, 1.0, degrees), floor
         )
         new = self.from_factors(self._means + form.unwhiten(self._factors, delta), factors, self._structure)
-        collapsed = tuple(np.flatnonzero(np.broadcast_to(acted, (self.n_components,))).tolist())
-        emptied = tuple(np.flatnonzero(empty).tolist())
+        lifted = np.broadcast_to(acted, (self.n_components,))
+        if held is not None:
+            new, lifted = new._holding(held), lifted & ~held.covariances
+            empty = empty & ~(held.means & held.covariances)
+        collapsed, emptied = tuple(np.flatnonzero(lifted).tolist()), tuple(np.flatnonzero(empty).tolist())
         maximum = None
-        if not collapsed and not emptied and prior is None:
+        if not collapsed and not emptied and prior is None and not (held and held.covariances.any()):
             # Every structure has a scale to choose, and at the best one the squares left are one a row and column.
             total = float(counts.sum())
             maximum = -0.5 * self.n_features * (LOG_2PI + 1) * total - float(counts @ new.log_dets)
         return MStep(new, collapsed, emptied, maximum)
+
+    def _steps_to(self, other: Any) -> Array:
+        """(K, D): L_k⁻¹(μ'_k − μ_k)."""
+        return self._structure.form.whiten_each(self._factors, other.means - self._means)
+
+    def _holding(self, held: Held) -> Self:
+        """The same with the parameters that are held, to the last bit."""
+        old = held.components
+        assert isinstance(old, Gaussian)
+        means = np.where(held.means[:, None], old.means, self._means)
+        factors = self._factors
+        if held.covariances.all():
+            factors = old.factors
+        elif held.covariances.any():
+            factors = np.where(held.covariances.reshape(-1, *[1] * (factors.ndim - 1)), old.factors, factors)
+        return self.from_factors(means, factors, self._structure)
 
     def expected_log_prob(self, moments: GaussianMoments, counts: Array, at: Gaussian) -> float:
         form, shared = self._structure.form, self._structure.shared
@@ -255,11 +285,11 @@ class Gaussian(Family):
         if at is self:
             trace = moments.squares
         else:
-            steps = form.whiten_each(self._factors, at.means - self._means)
+            steps = self._steps_to(at)
             mixed = form.outer(moments.sums, steps)
             mixed = mixed + (np.swapaxes(mixed, -2, -1) if form.ndim == 2 else mixed)
             about = form.outer(steps, steps) * counts.reshape(-1, *[1] * form.ndim) - mixed
-            second = moments.second(shared) + (about.sum(axis=0, keepdims=True) if shared else about)
+            second = moments.second(shared) + _pooled(about, shared)
             trace = form.ratio_trace(self._factors, at.factors, second)
         constant = -0.5 * self.n_features * LOG_2PI * counts.sum()
         return float(constant - counts @ at.log_dets - 0.5 * trace.sum())
@@ -276,10 +306,10 @@ class Gaussian(Family):
         raw = moments.second(shared)
         if not np.all(np.isfinite(raw)):
             return math.inf
-        centred = raw - (outer.sum(axis=0, keepdims=True) if shared else outer)
+        centred = raw - _pooled(outer, shared)
         if form.ndim == 2:
             try:
-                smallest = (diagonals(np.linalg.cholesky(centred)) ** 2).min(axis=-1)
+                smallest = (diagonals(np.asarray(np.linalg.cholesky(centred), dtype=float)) ** 2).min(axis=-1)
             except np.linalg.LinAlgError:
                 return math.inf
             raw = np.max(diagonals(raw), axis=-1)
@@ -398,6 +428,12 @@ class Gaussian(Family):
 
     def __repr__(self) -> str:
         return f"Gaussian(n_components={self.n_components}, n_features={self.n_features}, structure={self.structure!r})"
+
+
+def _pooled(each: Array, shared: bool) -> Array:
+    """Summed over the components where they share a factor, (1, …)."""
+    pooled: Array = each.sum(axis=0, keepdims=True) if shared else each
+    return pooled
 
 
 def _near(one: Array, other: Array) -> bool:

@@ -56,7 +56,7 @@ def refit(source: ArraySource, mixture: Mixture[Any], draw: Draw, n_resamples: i
     """Climb from a mixture (data units) on each resample of the rows it was fitted to; the same for any `n_threads`."""
     components = mixture.components
     simple = isinstance(components, Gaussian) and components.structure in STRUCTURES
-    if simple and np.all(mixture.weights > 0) and not mixture.equal_weights:
+    if simple and np.all(mixture.weights > 0) and not mixture.equal_weights and mixture.fixed is None:
         found = _compiled(source, mixture, draw, n_resamples, n_threads)
     else:
         found = _one_by_one(source, mixture, draw, range(n_resamples), n_threads)

@@ -32,6 +32,17 @@ def structure_words(mixture: Mixture[Any]) -> str:
     return f"{mixture.structure} ({words})"
 
 
+def fixed_words(mixture: Mixture[Any]) -> list[str]:
+    """`Held fixed: all weights; the means of 0, 2.`, where anything is."""
+    if mixture.fixed is None:
+        return []
+    parts = []
+    for part, numbers in mixture.fixed.to_dict().items():
+        some = len(numbers) < mixture.n_components
+        parts.append(f"the {part} of {', '.join(_label(mixture, k) for k in numbers)}" if some else f"all {part}")
+    return [f"Held fixed: {'; '.join(parts)}."]
+
+
 def mixture_document(mixture: Mixture[Any], details: bool = False) -> Document:
     """A mixture in one line and one table; with details, the correlations within each component too."""
     size = f"{plural(mixture.n_components, 'component')}, {plural(mixture.n_features, 'column')}"
@@ -41,7 +52,8 @@ def mixture_document(mixture: Mixture[Any], details: bool = False) -> Document:
     )
     noise = mixture.noise
     uniform = () if noise is None else (f"and noise: {percent(noise.weight)}, uniform, volume {noise.volume:.4g}",)
-    sections = [Section("", (*component_table(mixture, "component", digits=3), *uniform))]
+    table = component_table(mixture, "component", digits=3)
+    sections = [Section("", (*table, *uniform, *fixed_words(mixture)))]
     if details and mixture.n_features >= 2 and _correlated(mixture):
         sections.append(Section("Correlations within each component", tuple(correlation_table(mixture))))
     return Document(headline, tuple(sections))

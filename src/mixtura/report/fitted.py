@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from mixtura.report.components import component_table, structure_words
+from mixtura.report.components import component_table, fixed_words, structure_words
 from mixtura.report.document import Document, Grid, Section, count, plural
 from mixtura.report.numbers import criterion_text, evidence, percent
 from mixtura.selection import Candidate, ranking
@@ -39,7 +39,7 @@ def _groups(fit: Fit) -> list[str | Grid]:
     if fit.total_weight != fit.n_samples:
         weighted = f" Rows are weighted: they count as {count(fit.total_weight)}."
     sizes = [count(n) for n in fit.certainty.sizes]
-    return [*component_table(fit.mixture, "group", sizes), *_noise(fit), note + weighted]
+    return [*component_table(fit.mixture, "group", sizes), *_noise(fit), *fixed_words(fit.mixture), note + weighted]
 
 
 def _noise(fit: Fit) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mixtura.errors import ParameterError
 from mixtura.families.base import Family, Statistics
 from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian
@@ -95,6 +96,10 @@ class Sweep:
         prior = None if self.regularization is None else self.prior(mixture)
         if not isinstance(prior, Ratio):
             return mixture
+        if mixture.fixed is not None and mixture.fixed.covariances:
+            raise ParameterError(
+                "regularization='ratio' may have to move any covariance, so none can be fixed; take 'penalty' or 'map'."
+            )
         return mixture.trusted(mixture.weights, prior.admit(mixture.components, mixture.weights), like=mixture)
 
     def log_prior(self, mixture: Mixture[Any]) -> float:
