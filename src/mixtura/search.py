@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.algorithms.acceleration import accelerated_em
 from mixtura.algorithms.agglomeration import METHOD as AGGLOMERATION
 from mixtura.algorithms.agglomeration import Tree, agglomerate
-from mixtura.algorithms.climb import Climb, Rules, climb_all
+from mixtura.algorithms.climb import Climb, Rules
 from mixtura.algorithms.degeneracy import short_trouble
 from mixtura.algorithms.denoising import Background
 from mixtura.algorithms.ends import Ends
 from mixtura.algorithms.improvement import COSTLY_MOVES, Improvement, improve, splits_at
 from mixtura.algorithms.improvement import METHOD as IMPROVEMENT
 from mixtura.algorithms.iteration import inner_floor
-from mixtura.algorithms.levels import climb_levels, level_tolerance, transplanted
+from mixtura.algorithms.levels import climb_levels, climb_one, level_tolerance, transplanted
 from mixtura.algorithms.moves import Splits, groups_of, with_splits
 from mixtura.algorithms.stack import Stack
 from mixtura.algorithms.start import Grouping, Groupings, Partitions, Start
@@ -211,7 +210,7 @@ class Search:
         """A candidate that was climbed roughly on all rows, to its end."""
         first, total_weight = candidate.climb, self.sweep.source.total_weight
         tol = max(self.options.tol, self.options.tol_per_parameter * candidate.n_parameters / total_weight)
-        end = climb_all(self.sweep, [first.mixture], Rules(tol, self.options.max_iter), accelerated_em)[0]
+        end = climb_one(self.sweep, first.mixture, Rules(tol, self.options.max_iter))
         if short_trouble(end):
             return candidate
         end.trace = first.trace + end.trace

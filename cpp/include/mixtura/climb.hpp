@@ -5,7 +5,7 @@
 //     phi_0 + 2 a r + a^2 v,  r = phi_1 - phi_0,  v = phi_2 - phi_1 - r,  a = |r| / |v| in [1, longest].
 // It is kept where its log-likelihood lies above the bound that theta_2 is sure of; else theta_2 is taken. So from each
 // kept point to the next  L <= bound <= next L,  and this is checked. Where a cycle gains no more than the tolerance,
-// plain steps follow, as Aitken's estimate needs them: with gains D_1, D_2 and a = D_2 / D_1 the remaining gain is
+// a few plain steps follow, as Aitken's estimate needs them: with gains D_1, D_2 and a = D_2 / D_1 the remaining gain is
 // D_2 a / (1 - a), 0 for a gain at rounding; it must lie below tol times the total weight three times running.
 #pragma once
 
@@ -97,6 +97,8 @@ struct ClimbRules {
     double noise_log_density;
 };
 
+constexpr int longest_check = 6;
+
 // One start: sound parameters, the M-step's, and those being tried; a kernel and its sums.
 template <class T>
 class Climber {
@@ -132,12 +134,15 @@ public:
         accept();
         if (status != Status::max_iter) return status;
         double gain = std::numeric_limits<double>::infinity();
+        int plain = 0;  // steps in a row that ask Aitken's rule, which needs five; where EM crawls it goes on accelerated
         while (n_iter < rules.max_iter) {
             const double before = log_likelihood;
             const bool able = rules.accelerate && free_.pack(sound_.get(), phi_.get());
             status = plain_step(rows, aitken);
             if (status != Status::max_iter) return status;
-            if (able && gain > rules.tol * weight_ && n_iter < rules.max_iter) {
+            const bool far = gain > rules.tol * weight_ || plain >= longest_check;
+            plain = far ? 0 : plain + 1;
+            if (able && far && n_iter < rules.max_iter) {
                 status = extrapolate(rows, aitken);
                 if (status != Status::max_iter) return status;
             }

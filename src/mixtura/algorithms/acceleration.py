@@ -37,6 +37,9 @@ HISTORY = 11
 
 FEWEST = 3
 
+LONGEST_CHECK = 6
+"""Plain steps in a row that ask Aitken's rule whether the limit is near; it needs five."""
+
 PATIENCE = 3
 """SQUAREM cycles after a failed Anderson step, before the next is tried."""
 
@@ -170,9 +173,14 @@ class _Walk:
             self.patience = PATIENCE
 
     def verify(self) -> Visit:
-        """Plain steps, as Aitken's estimate needs them, for as long as they gain no more than the tolerance."""
+        """Plain steps, as Aitken's estimate needs them, for as long as they gain no more than the tolerance.
+
+        Where they are small because EM crawls, the limit is far: after `LONGEST_CHECK` they are accelerated again.
+        """
         small = self.rules.tol * self.total_weight
-        while not self.done:
+        for _ in range(LONGEST_CHECK):
+            if self.done:
+                return
             before = self.climb.log_likelihood
             yield from self.plain_step()
             if self.climb.log_likelihood - before > small:

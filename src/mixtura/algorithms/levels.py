@@ -11,15 +11,20 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.algorithms import compiled
 from mixtura.algorithms.acceleration import accelerated_em
 from mixtura.algorithms.climb import Climb, Rules, climb_all
 from mixtura.algorithms.iteration import inward, outward
+from mixtura.algorithms.stack import Stack
 from mixtura.mixture import Mixture
 from mixtura.sweep import Sweep
 
 GROWTH = 4
 LEVEL_GAIN = 0.05
 """Nats per free parameter, of Aitken's remaining gain, at which a level is left."""
+
+SHORT_READING = 2e7
+"""Multiply-adds of one reading: a few milliseconds of one thread."""
 
 LARGEST_SAMPLE = 4_000_000
 """Cells of the largest sample that is copied: memory stays flat however many rows there are."""
@@ -44,9 +49,22 @@ def climb_levels(sample: Sweep, mixture: Mixture[Any], everything: Sweep, rules:
         level = everything.like(everything.source.sample(size, rng))
         start = transplanted(mixture_here, here, level)
         coarse = Rules(level_tolerance(start, size, rules.tol), rules.max_iter, rules.give_up)
-        end = climb_all(level, [start], coarse, accelerated_em)[0]
+        end = climb_one(level, start, coarse)
         if not end.sound:
             break
         here, mixture_here = level, end.mixture
         size *= GROWTH
-    return climb_all(everything, [transplanted(mixture_here, here, everything)], rules, accelerated_em)[0]
+    return climb_one(everything, transplanted(mixture_here, here, everything), rules)
+
+
+def climb_one(sweep: Sweep, start: Mixture[Any], rules: Rules) -> Climb:
+    """One climb to the end: whole in the core where a reading is so short that Python around it would take longer."""
+    if rules.give_up and compiled.serves(sweep, start.components.constraint) and is_short(sweep, start):
+        return compiled.climb_compiled(sweep, Stack.of([start]), rules.tol, rules.max_iter)[0].climb(0)
+    return climb_all(sweep, [start], rules, accelerated_em)[0]
+
+
+def is_short(sweep: Sweep, mixture: Mixture[Any]) -> bool:
+    """Whether one reading of the rows takes fewer multiply-adds than `SHORT_READING`."""
+    k, d = mixture.n_components, mixture.n_features
+    return float(sweep.source.n_samples) * k * (d * d + 10) < SHORT_READING
