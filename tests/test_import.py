@@ -37,6 +37,12 @@ next(mx.em(theta, X))
     assert not loaded_by(code) & set(HEAVY)
 
 
+def test_estimators_say_what_to_install():
+    code = "import sys; sys.modules['sklearn'] = None; import mixtura; mixtura.BayesianGaussianMixture"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "ImportError: mixtura's estimators need scikit-learn 1.9 or newer: pip install" in found.stderr
+
+
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="no attribute 'Gausian'"):
         _ = mx.Gausian

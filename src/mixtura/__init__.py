@@ -43,6 +43,8 @@ _WHERE = {
     "ConjugatePrior": "mixtura.regularization",
     "explain": "mixtura.explanation",
     "load": "mixtura.persistence",
+    # scikit-learn's face: not in `__all__`, as a star import must neither need nor load scikit-learn
+    "BayesianGaussianMixture": "mixtura.estimators.bayesian",
 }
 __all__ = [
     "ConjugatePrior",
@@ -93,6 +95,7 @@ if TYPE_CHECKING:
     from mixtura.densities.probability import box_probability, cdf, quantile
     from mixtura.densities.reduction import reduce
     from mixtura.densities.regions import highest_density_region
+    from mixtura.estimators.bayesian import BayesianGaussianMixture as BayesianGaussianMixture
     from mixtura.explanation.explain import explain
     from mixtura.families.gaussian import Gaussian
     from mixtura.fitting import fit

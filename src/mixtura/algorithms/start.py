@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from mixtura import _core
 from mixtura.algorithms.iteration import inner_floor, inward
 from mixtura.algorithms.stack import Stack
 from mixtura.errors import ParameterError, ShapeError
+from mixtura.families.base import Statistics
 from mixtura.families.covariance import Structure, resolve_structure
 from mixtura.families.gaussian import Gaussian, GaussianMoments
 from mixtura.mixture import Mixture
@@ -74,8 +76,8 @@ class Grouping:
                 scatter[k] += off.T @ off
         return cls(counts, means, scatter)
 
-    def mixture(self, structure: Structure, floor: Array, method: str) -> Start:
-        """The M-step of a structure."""
+    def statistics(self, structure: Structure, floor: Array) -> Statistics[GaussianMoments]:
+        """As an E-step would have left them, about components at these means; they have no likelihood."""
         form = structure.form
         spread = np.sqrt(np.maximum(self.scatter.sum(axis=0).diagonal(), 0.0) / self.counts.sum())
         spread = np.maximum(spread, floor)
@@ -86,8 +88,12 @@ class Grouping:
             second = np.diagonal(self.scatter, axis1=1, axis2=2) / (spread**2 if form.ndim else np.mean(spread**2))
         squares = np.trace(second, axis1=1, axis2=2) if form.ndim == 2 else second.sum(axis=1)
         pooled = second.sum(axis=0, keepdims=True) if structure.shared else second
-        scatter = pooled if form.ndim else None
-        step = origin.m_step(GaussianMoments(np.zeros_like(self.means), squares, scatter), self.counts, floor)
+        moments = GaussianMoments(np.zeros_like(self.means), squares, pooled if form.ndim else None)
+        return Statistics(math.nan, math.nan, self.counts, moments, origin)
+
+    def mixture(self, structure: Structure, floor: Array, method: str) -> Start:
+        """The M-step of a structure."""
+        step = self.statistics(structure, floor).m_step(floor)
         assert isinstance(step.components, Gaussian)
         weights = frozen(self.counts / self.counts.sum())
         return Start(Mixture.trusted(weights, step.components), method, step.collapsed + step.emptied)

@@ -1,0 +1,227 @@
+"""What scikit-learn's two mixture classes share: the starts, the loop with scikit-learn's stop, and the answers."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from mixtura.estimators.covariance_types import shapes_of
+from mixtura.estimators.progress import Progress
+from mixtura.estimators.starts import INIT_PARAMS, initial_responsibilities
+from mixtura.mixture import Mixture
+from mixtura.sources import as_source
+from mixtura.sweep import Sweep, evaluate, labels_of
+from mixtura.validation import Array, Labels
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Climb(Generic[P]):
+    """Where one start ended.
+
+    Attributes
+    ----------
+    parameters : the last ones
+    lower_bounds : after each iteration, total nats
+    converged : whether the last change was below the tolerance
+    """
+
+    parameters: P
+    lower_bounds: list[float]
+    converged: bool
+
+    @property
+    def lower_bound(self) -> float:
+        """The last one."""
+        return self.lower_bounds[-1] if self.lower_bounds else -math.inf
+
+
+def climb(
+    start: P, steps: Iterator[tuple[P, float]], tol: float, max_iter: int, before: float, progress: Progress
+) -> Climb[P]:
+    """Iterate until the bound changes by less than `tol` (in the bound's unit): scikit-learn's stop."""
+    parameters, converged = start, False
+    bounds: list[float] = []
+    for _ in range(max_iter):
+        parameters, bound = next(steps)
+        change = bound - (bounds[-1] if bounds else before)
+        bounds.append(bound)
+        progress.iteration(len(bounds), change)
+        if abs(change) < tol:
+            converged = True
+            break
+    if max_iter:
+        progress.end(bounds[-1], converged)
+    return Climb(parameters, bounds, converged)
+
+
+class Algorithm(Protocol[P]):
+    """What the loop needs of the core."""
+
+    def start(self, resp: Array, /) -> P:
+        """The parameters that responsibilities (n_samples, n_components) lead to, data units."""
+        ...
+
+    def iterate(self, start: P, /) -> Iterator[tuple[P, float]]:
+        """Parameters after each iteration, data units, and their bound, total nats."""
+        ...
+
+
+class BaseMixture(DensityMixin, BaseEstimator, Generic[P]):
+    """A mixture fitted from several starts, the best of which is kept."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0.0, None, closed="left")],
+        "reg_covar": [Interval(Real, 0.0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "init_params": [StrOptions(INIT_PARAMS)],
+        "random_state": ["random_state"],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "verbose_interval": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    n_components: int
+    covariance_type: str
+    tol: float
+    reg_covar: float
+    max_iter: int
+    n_init: int
+    init_params: str
+    random_state: Any
+    warm_start: bool
+    verbose: int
+    verbose_interval: int
+
+    # What a class says of itself
+
+    @abstractmethod
+    def _algorithm(self, sweep: Sweep) -> Algorithm[P]:
+        """The core's algorithm over these rows, after the parameters have been checked against them."""
+
+    @abstractmethod
+    def _parameters(self) -> P:
+        """Those of the last fit, for `warm_start`, from the public attributes."""
+
+    @abstractmethod
+    def _keep(self, parameters: P) -> None:
+        """Set the public attributes."""
+
+    @abstractmethod
+    def _mixture(self) -> Mixture[Any]:
+        """What rows are compared with, from the public attributes, data units."""
+
+    # Fitting
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Estimate the parameters from `n_init` starts and keep the best.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features)
+        y : ignored
+        sample_weight : (n_samples,), optional; weight 2 counts a row twice
+        """
+        self.fit_predict(X, y, sample_weight)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Labels:
+        """Estimate the parameters, and say to which component each row belongs; parameters as for `fit`."""
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        if len(X) < self.n_components:
+            raise ValueError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, n_samples = {len(X)}"
+            )
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        source = as_source(X, sample_weight)
+        best = self._best_climb(X, sample_weight, self._algorithm(Sweep(source)))
+        self.converged_ = best.converged
+        if not best.converged and self.max_iter > 0:
+            warnings.warn(
+                "Best performing initialization did not converge. Try different init parameters, or increase max_iter, "
+                "tol, or check for degenerate data.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        self._keep(best.parameters)
+        self.n_iter_ = len(best.lower_bounds)
+        self.lower_bounds_ = [bound / source.total_weight for bound in best.lower_bounds]
+        self.lower_bound_ = best.lower_bound / source.total_weight
+        self._total_lower_bound = best.lower_bound
+        return labels_of(as_source(X), self._mixture())
+
+    def _best_climb(self, X: Any, sample_weight: Array | None, algorithm: Algorithm[P]) -> Climb[P]:
+        progress = Progress(self.verbose, self.verbose_interval)
+        random_state = check_random_state(self.random_state)
+        go_on = self.warm_start and hasattr(self, "converged_")
+        best: Climb[P] | None = None
+        for init in range(1 if go_on else self.n_init):
+            progress.begin(init)
+            if go_on:
+                start = self._parameters()
+            else:
+                resp = initial_responsibilities(X, self.n_components, self.init_params, random_state, sample_weight)
+                start = algorithm.start(resp)
+            before = self._total_lower_bound if go_on else -math.inf
+            found = climb(start, algorithm.iterate(start), self.tol, self.max_iter, before, progress)
+            if best is None or found.lower_bound > best.lower_bound:
+                best = found
+        assert best is not None
+        return best
+
+    # Answers
+
+    def _rows(self, X: Any) -> Any:
+        check_is_fitted(self)
+        return as_source(validate_data(self, X, reset=False, dtype=[np.float64, np.float32]))
+
+    def score_samples(self, X: Any) -> Array:
+        """(n_samples,): the log-density of each row, nats."""
+        return evaluate(self._rows(X), self._mixture(), "log_prob")
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The mean log-density of the rows, nats."""
+        return float(np.average(self.score_samples(X), weights=sample_weight))
+
+    def predict(self, X: Any) -> Labels:
+        """(n_samples,): the component of largest responsibility, from 0."""
+        return labels_of(self._rows(X), self._mixture())
+
+    def predict_proba(self, X: Any) -> Array:
+        """(n_samples, n_components): responsibilities; rows sum to one."""
+        return evaluate(self._rows(X), self._mixture(), "responsibilities")
+
+    def sample(self, n_samples: int = 1) -> tuple[Array, Labels]:
+        """Draws from the fitted mixture, and the component of each; the rows are ordered by component."""
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
+        mixture, rng = self._mixture(), check_random_state(self.random_state)
+        counts = rng.multinomial(n_samples, mixture.weights)
+        full, drawn = shapes_of(self.covariance_type).form.ndim == 2, []
+        for mean, covariance, n in zip(
+            mixture.components.means, mixture.components.covariance_matrices, counts, strict=True
+        ):
+            if full:
+                drawn.append(rng.multivariate_normal(mean, covariance, int(n)))
+            else:
+                spread = np.sqrt(covariance.diagonal())
+                drawn.append(mean + rng.standard_normal((n, len(mean))) * spread)
+        return np.concatenate(drawn), np.repeat(np.arange(len(counts)), counts)
