@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin
 
-.PHONY: help demo test slow lint types doctest check bench pictures build clean
+.PHONY: help demo test slow lint types doctest check bench pictures screenshots build clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ bench: .venv-bench/.bench   ## mixtura beside its peers: time, likelihood, memor
 
 pictures: $(VENV)/.test  ## draw the pictures of README and docs again
 	$(RUN)/python docs/pictures.py
+
+screenshots: $(VENV)/.test  ## photograph the pages for the docs again (needs Chromium)
+	$(RUN)/python docs/screenshots.py
 
 build: $(VENV)/.build ## the wheel and the source archive, in dist/
 	$(RUN)/python -m build

@@ -34,12 +34,18 @@ if TYPE_CHECKING:
 @click.option(
     "--iterations", type=click.IntRange(min=1), help="Stop after so many iterations. Default: at convergence."
 )
+@click.option(
+    "--html", metavar="FILE", help="Write the run as a page to step through (one or two columns; no network)."
+)
+@click.option("--table", metavar="FILE", help="Write one row an iteration to this .csv, .tsv or .parquet file.")
 @json_option
 def command(
     data: str | None,
     values: list[list[float]] | None,
     columns: tuple[list[str], ...],
     iterations: int | None,
+    html: str | None,
+    table: str | None,
     as_json: bool,
     **start: Any,
 ) -> None:
@@ -49,14 +55,20 @@ def command(
     mixtura explain --values=-1,0,4,5,6 --weights .5,.5 --means 6,7 --variances 1,4
     """
     import mixtura as mx
-    from mixtura.cli.output import show_json
+    from mixtura.cli.output import TABLE_ENDINGS, check_outputs, show_json, write_table
     from mixtura.report.records import plain
 
+    check_outputs(html)
+    check_outputs(table, endings=TABLE_ENDINGS)
     theta0 = starting_mixture(**start)
     X, names = _rows(data, values, joined(columns), theta0)
     if names is not None and len(names) == theta0.n_features:
         theta0 = theta0.with_names(columns=names)
     explanation = mx.explain(theta0, X, iterations=iterations)
+    if html is not None:
+        explanation.explorer(html)
+    if table is not None:
+        write_table(explanation.table().to_arrow(), table)
     if as_json:
         show_json(plain(explanation.to_dict()))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,28 @@ def explain(
     )
 
 
+def one_step(facts: Explanation, t: int) -> Explanation:
+    """The same run's M-step from θ_t to θ_{t+1} explained by itself, as if EM had begun at θ_t; symbols say θ_t."""
+    before, after = facts.mixtures[t : t + 2]
+    rows, weights = facts.rows, facts.row_weights
+    start, first = EStep.of(before, rows, weights), EStep.of(after, rows, weights)
+    return replace(
+        facts,
+        theta0=before,
+        iterations=facts.iterations[t : t + 1],
+        mixture=after,
+        log_likelihood=facts.log_likelihoods[t + 1],
+        remaining_gains=facts.remaining_gains[t : t + 2],
+        start=start,
+        first=first,
+        end=first,
+        bound_before=before.lower_bound(rows, start.responsibilities, facts.sample_weight),
+        bound_after=after.lower_bound(rows, start.responsibilities, facts.sample_weight),
+        divergence=_divergence(start, first, after),
+        index=t,
+    )
+
+
 def _check(theta0: Any, tol: Any) -> None:
     if not isinstance(theta0, Mixture) or not isinstance(theta0.components, Gaussian):
         raise ParameterError(
@@ -105,6 +128,8 @@ def _check(theta0: Any, tol: Any) -> None:
         )
     if theta0.fixed is not None:
         raise ParameterError("explain shows EM where every part moves; free theta0 first: theta0.with_fixed(None).")
+    if theta0.noise is not None:
+        raise ParameterError("theta0 has noise; EM is explained without: theta0.with_noise(None).")
     if isinstance(tol, bool) or not isinstance(tol, (int, float, np.floating)) or not 0 < tol < math.inf:
         raise ParameterError(f"tol is {tol!r}; expected a positive number, nats per row.")
 

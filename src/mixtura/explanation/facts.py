@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mixtura.algorithms.degeneracy import too_small
 from mixtura.algorithms.iteration import Iteration
-from mixtura.explanation.comparing import largest
+from mixtura.explanation.comparing import ALIKE, largest
 from mixtura.explanation.document import Section
 from mixtura.explanation.movement import Movement
 from mixtura.families.gaussian import Gaussian
 from mixtura.mixture import Mixture
-from mixtura.validation import Array
+from mixtura.validation import Array, Labels
+
+if TYPE_CHECKING:
+    from mixtura.explanation.explorer import Explorer
+    from mixtura.tables import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +59,13 @@ class EStep:
         """For each row the components of largest responsibility: more than one where they are alike."""
         return tuple(largest(row) for row in self.responsibilities)
 
+    @cached_property
+    def labels(self) -> Labels:
+        """(n_samples,): the first of the winners."""
+        top = self.responsibilities.max(axis=1, keepdims=True)
+        labels: Labels = np.argmax(top - self.responsibilities <= ALIKE * top, axis=1)
+        return labels
+
     @property
     def least_certain(self) -> int:
         """The row whose assignment is least sure; the first of equals."""
@@ -82,6 +94,7 @@ class Explanation:
     start, first, end : the E-steps at `theta0`, after one M-step, and at `mixture`
     bound_before, bound_after : Jensen's bound at the start's responsibilities, of `theta0` and after the first M-step
     divergence : (n_samples,), KL of the start's responsibilities from those after one M-step, nats
+    index : M-steps done before `theta0`; 0 unless a later step is explained by itself
     """
 
     theta0: Mixture[Gaussian]
@@ -100,6 +113,7 @@ class Explanation:
     bound_before: float
     bound_after: float
     divergence: Array
+    index: int = 0
 
     @property
     def n_iter(self) -> int:
@@ -193,6 +207,18 @@ class Explanation:
         from mixtura.explanation.record import record_of
 
         return record_of(self)
+
+    def table(self) -> Table:
+        """The run as a table: one row a mixture, θ₀ first, with log-likelihood, bound and parameters."""
+        from mixtura.explanation.run import run_table
+
+        return run_table(self)
+
+    def explorer(self, path: str | Path | None = None) -> Explorer:
+        """The run as a page to step through, for one or two columns; written to `path` where one is given."""
+        from mixtura.explanation.explorer import explorer
+
+        return explorer(self, path)
 
     def __str__(self) -> str:
         return self.text()

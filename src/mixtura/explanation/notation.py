@@ -29,6 +29,7 @@ class Notation:
     shared : whether all components share one covariance
     weighted : whether rows have weights
     n_samples : rows
+    index : M-steps done before the one that is explained: it leads from θ with this index to the next
     """
 
     gaussians: tuple[str, ...]
@@ -37,9 +38,10 @@ class Notation:
     shared: bool
     weighted: bool
     n_samples: int
+    index: int = 0
 
     @classmethod
-    def of(cls, mixture: Mixture[Gaussian], n_samples: int, weighted: bool) -> Notation:
+    def of(cls, mixture: Mixture[Gaussian], n_samples: int, weighted: bool, index: int = 0) -> Notation:
         """The notation for a mixture and a number of rows."""
         constraint = mixture.components.constraint
         return cls(
@@ -49,6 +51,7 @@ class Notation:
             constraint.shared,
             weighted,
             n_samples,
+            index,
         )
 
     @property
@@ -71,6 +74,16 @@ class Notation:
         return self.gaussians[0] == "Gaussian 1"
 
     # Symbols; k counts from 0 and is written from 1
+
+    @property
+    def before(self) -> str:
+        """θ₀: the mixture before the M-step."""
+        return f"θ{subscript(self.index)}"
+
+    @property
+    def after(self) -> str:
+        """θ₁: the mixture after it."""
+        return f"θ{subscript(self.index + 1)}"
 
     def covariance(self, index: str) -> str:
         """σ₁², C₁, diag(σ₁²) or σ₁² I; without an index where it is shared."""

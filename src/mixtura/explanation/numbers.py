@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -95,7 +95,15 @@ def aligned(values: Iterable[float], digits: int = DIGITS) -> list[str]:
 
 def added(terms: Sequence[str], limit: int = 6) -> str:
     """a + b − c + …: a long sum shows its first terms and its last."""
-    shown = [*terms[: limit - 2], "…", terms[-1]] if len(terms) > limit else list(terms)
+    return added_of(len(terms), terms.__getitem__, limit)
+
+
+def added_of(n: int, term: Callable[[int], str], limit: int = 6) -> str:
+    """The same of term(0) + … + term(n − 1), of which only those are written that are shown."""
+    places = range(n) if n <= limit else [*range(limit - 2), n - 1]
+    shown = [term(i) for i in places]
+    if n > limit:
+        shown.insert(limit - 2, "…")
     return " + ".join(shown).replace("+ −", "− ")
 
 

@@ -73,7 +73,7 @@ def _given(step: EStep, names: Sequence[str]) -> dict[str, Any]:
         "responsibilities": step.responsibilities.tolist(),
         "uncertainty": step.uncertainty.tolist(),
         "counts": step.counts.tolist(),
-        "labels": [winners[0] for winners in step.winners],
+        "labels": step.labels.tolist(),
         "given_to": [_named(winners, names) for winners in step.winners],
     }
 

@@ -9,7 +9,7 @@ from mixtura.explanation.numbers import listed, number, subscript
 
 def notation_of(facts: Explanation) -> Notation:
     """The notation of an explanation."""
-    return Notation.of(facts.theta0, len(facts.rows), facts.sample_weight is not None)
+    return Notation.of(facts.theta0, len(facts.rows), facts.sample_weight is not None, facts.index)
 
 
 def count_of(n: float, one: str, many: str | None = None) -> str:

@@ -20,9 +20,9 @@ def bound(facts: Explanation) -> Section:
         "bound",
         "Jensen's bound",
         "Why does the M-step raise the log-likelihood?",
-        f"It raises a lower bound that touches ℓ at θ₀, from {nats(low)} to {nats(after)}; the next log-likelihood, "
-        f"ℓ(θ₁) = {nats(high)}, lies {_above(high - after, high)}.",
-        (*_inequality(notation), _values(facts), *_gap(facts, notation)),
+        f"It raises a lower bound that touches ℓ at {notation.before}, from {nats(low)} to {nats(after)}; the next "
+        f"log-likelihood, ℓ({notation.after}) = {nats(high)}, lies {_above(high - after, high)}.",
+        (*_inequality(notation), _values(facts, notation), *_gap(facts, notation)),
     )
 
 
@@ -49,17 +49,18 @@ def _inequality(notation: Notation) -> list[Formula | Paragraph]:
         Formula.chain("ℓ(θ) − F(θ, q)", f"Σᵢ {w}Σₖ qᵢ(k) log [qᵢ(k) / p(y = k | xᵢ; θ)]", f"Σᵢ {w}KLᵢ ≥ 0"),
         Paragraph(
             "It is zero where q is the E-step's γ: that is why EM takes the responsibilities for q. The bound is then "
-            "tight at θ₀, and any θ that raises it raises ℓ by at least as much."
+            f"tight at {notation.before}, and any θ that raises it raises ℓ by at least as much."
         ),
     ]
 
 
-def _values(facts: Explanation) -> Table:
+def _values(facts: Explanation, notation: Notation) -> Table:
+    before, after = notation.before, notation.after
     rows = (
-        ("before the M-step: log-likelihood ℓ(θ₀)", nats(facts.log_likelihoods[0])),
-        ("before the M-step: bound F(θ₀, γ)", nats(facts.bound_before)),
-        ("after the M-step: bound F(θ₁, γ)", nats(facts.bound_after)),
-        ("after the M-step: log-likelihood ℓ(θ₁)", nats(facts.log_likelihoods[1])),
+        (f"before the M-step: log-likelihood ℓ({before})", nats(facts.log_likelihoods[0])),
+        (f"before the M-step: bound F({before}, γ)", nats(facts.bound_before)),
+        (f"after the M-step: bound F({after}, γ)", nats(facts.bound_after)),
+        (f"after the M-step: log-likelihood ℓ({after})", nats(facts.log_likelihoods[1])),
     )
     return Table(("", "nats"), rows, texts=(0,))
 
@@ -84,7 +85,7 @@ def _gap(facts: Explanation, notation: Notation) -> list[Formula | Paragraph]:
             "summed over the rows:"
         ),
         Formula.chain(f"Σᵢ {w}KLᵢ", nats(max(total, 0.0))),
-        Formula.chain("ℓ(θ₁) − F(θ₁, γ)", nats(_clean(gap, facts.log_likelihoods[1]))),
+        Formula.chain(f"ℓ({notation.after}) − F({notation.after}, γ)", nats(_clean(gap, facts.log_likelihoods[1]))),
         Paragraph(last),
     ]
 

@@ -27,7 +27,7 @@ def e_step(facts: Explanation) -> Section:
         "What is p(y = k | x; θ), the probability that Gaussian k made x?",
         f"p(y = k | x; θ) = {_rule(notation)}, by Bayes' rule, where Nₖ = {notation.normal('ₖ')}.",
         (
-            Formula.chain("γₖᵢ", "p(y = k | xᵢ; θ₀)", "πₖ Nₖ(xᵢ) / Σⱼ πⱼ Nⱼ(xᵢ)"),
+            Formula.chain("γₖᵢ", f"p(y = k | xᵢ; {notation.before})", "πₖ Nₖ(xᵢ) / Σⱼ πⱼ Nⱼ(xᵢ)"),
             *_one_row(facts, notation),
             _responsibilities(facts, notation),
             Paragraph(_counts(facts, notation)),
@@ -43,19 +43,25 @@ def _rule(notation: Notation) -> str:
 
 
 def _one_row(facts: Explanation, notation: Notation) -> list[Block]:
-    start, theta = facts.start, facts.theta0
+    start = facts.start
     i = start.least_certain
+    which = "the row that is least certain" if start.uncertainty[i] > 0 else "the first row"
+    return [
+        Paragraph(f"With the numbers put in, for {which}, x{subscript(i)} = {notation.point(facts.rows[i])}:"),
+        row_formula(facts, notation, i),
+    ]
+
+
+def row_formula(facts: Explanation, notation: Notation, i: int) -> Formula:
+    """Bayes' rule for row i and the component that it is given to, with the numbers put in."""
+    start, theta = facts.start, facts.theta0
     k = start.winners[i][0]
     terms = [
         f"{number(theta.weights[j])}·{exp_number(start.component_log_prob[i, j])}" for j in range(theta.n_components)
     ]
-    which = "the row that is least certain" if start.uncertainty[i] > 0 else "the first row"
-    return [
-        Paragraph(f"With the numbers put in, for {which}, x{subscript(i)} = {notation.point(facts.rows[i])}:"),
-        Formula.chain(
-            notation.gamma(k, i), f"{terms[k]} / ({added(terms, MANY)})", number(start.responsibilities[i, k])
-        ),
-    ]
+    return Formula.chain(
+        notation.gamma(k, i), f"{terms[k]} / ({added(terms, MANY)})", number(start.responsibilities[i, k])
+    )
 
 
 def _responsibilities(facts: Explanation, notation: Notation) -> Table:
@@ -101,7 +107,7 @@ def _answer(step: EStep, notation: Notation) -> str:
 
 def row_by_row(step: EStep, notation: Notation) -> bool:
     """Whether each row's component is said: where rows are few, and names short."""
-    return len(step.winners) <= (SHOWN_IN_WORDS if notation.numbered else SHOWN_IN_NAMES)
+    return len(step.responsibilities) <= (SHOWN_IN_WORDS if notation.numbered else SHOWN_IN_NAMES)
 
 
 def given_to(step: EStep, notation: Notation) -> str:
@@ -109,7 +115,7 @@ def given_to(step: EStep, notation: Notation) -> str:
     if row_by_row(step, notation):
         tie = " (an equals sign marks a tie)" if any(len(w) > 1 for w in step.winners) else ""
         return f"{', '.join(notation.short_names(w) for w in step.winners)}{tie}"
-    firsts = np.bincount([w[0] for w in step.winners], minlength=notation.n_components).tolist()
+    firsts = np.bincount(step.labels, minlength=notation.n_components).tolist()
     return listed([f"{count_of(n, 'row')} to {g}" for n, g in zip(firsts, notation.gaussians, strict=True)])
 
 

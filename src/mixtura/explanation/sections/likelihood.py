@@ -5,7 +5,7 @@ from __future__ import annotations
 from mixtura.explanation.document import Formula, Section, Table
 from mixtura.explanation.facts import Explanation
 from mixtura.explanation.notation import MANY, Notation
-from mixtura.explanation.numbers import added, aligned, exp_number, nats, number, subscript, tenth
+from mixtura.explanation.numbers import added, added_of, aligned, exp_number, nats, number, subscript, tenth
 from mixtura.explanation.tabulating import left_out, row_columns, table, telling_rows
 from mixtura.explanation.words import notation_of
 
@@ -17,16 +17,16 @@ def likelihood(facts: Explanation) -> Section:
     return Section(
         "log_likelihood",
         "The log-likelihood at the start",
-        "What is the log-likelihood of the data under θ₀?",
-        f"ℓ(θ₀) = {nats(value)}, rounded to a tenth {tenth(value)}.",
-        (_symbols(notation), _one_row(facts, notation), _rows(facts, notation), _sum(facts)),
+        f"What is the log-likelihood of the data under {notation.before}?",
+        f"ℓ({notation.before}) = {nats(value)}, rounded to a tenth {tenth(value)}.",
+        (_symbols(notation), _one_row(facts, notation), _rows(facts, notation), _sum(facts, notation)),
     )
 
 
 def _symbols(notation: Notation) -> Formula:
     w = "wᵢ " if notation.weighted else ""
     inner = notation.normal("₁", "xᵢ") if notation.n_components == 1 else f"Σₖ πₖ {notation.normal('ₖ', 'xᵢ')}"
-    return Formula.chain("ℓ(θ₀)", f"Σᵢ {w}log p(xᵢ; θ₀)", f"Σᵢ {w}log {inner}")
+    return Formula.chain(f"ℓ({notation.before})", f"Σᵢ {w}log p(xᵢ; {notation.before})", f"Σᵢ {w}log {inner}")
 
 
 def _one_row(facts: Explanation, notation: Notation) -> Formula:
@@ -35,7 +35,7 @@ def _one_row(facts: Explanation, notation: Notation) -> Formula:
         f"{number(theta.weights[k])}·{exp_number(start.component_log_prob[0, k])}" for k in range(theta.n_components)
     ]
     return Formula.chain(
-        f"p({notation.point(facts.rows[0])}; θ₀)",
+        f"p({notation.point(facts.rows[0])}; {notation.before})",
         notation.over_components("π{k} N{k}(x₀)"),
         added(terms, MANY),
         exp_number(start.log_prob[0]),
@@ -53,15 +53,18 @@ def _rows(facts: Explanation, notation: Notation) -> Table:
         for k in range(notation.n_components):
             header.append(f"N{subscript(k + 1)}(xᵢ)")
             cells.append([exp_number(v) for v in start.component_log_prob[shown, k]])
-    header += ["p(xᵢ; θ₀)", "log p(xᵢ; θ₀)"]
+    header += [f"p(xᵢ; {notation.before})", f"log p(xᵢ; {notation.before})"]
     cells += [[exp_number(v) for v in start.log_prob[shown]], [nats(v) for v in start.log_prob[shown]]]
     what = "w log p" if notation.weighted else "log p"
     footer = [f"Σ {what}", *[""] * (len(header) - 2), nats(facts.log_likelihoods[0])]
     return table(header, cells, left_out(shown, len(facts.rows), "least likely"), footer)
 
 
-def _sum(facts: Explanation) -> Formula:
+def _sum(facts: Explanation, notation: Notation) -> Formula:
     values = facts.start.log_prob
     weights = facts.sample_weight
-    terms = [f"{number(v)}" if weights is None else f"{number(weights[i])}·({number(v)})" for i, v in enumerate(values)]
-    return Formula("ℓ(θ₀)", (("=", added(terms)), ("=", nats(facts.log_likelihoods[0]))))
+
+    def term(i: int) -> str:
+        return number(values[i]) if weights is None else f"{number(weights[i])}·({number(values[i])})"
+
+    return Formula(f"ℓ({notation.before})", (("=", added_of(len(values), term)), ("=", nats(facts.log_likelihoods[0]))))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from mixtura.explanation.document import Block, Formula, Paragraph
 from mixtura.explanation.facts import Explanation
 from mixtura.explanation.notation import MANY, Notation, difference, product
-from mixtura.explanation.numbers import added, in_product, number, subscript
+from mixtura.explanation.numbers import added, added_of, in_product, number, subscript
 from mixtura.explanation.sections.variance_formulas import BUILDERS
 from mixtura.validation import Array
 
@@ -18,8 +20,8 @@ def mean_numbers(facts: Explanation, notation: Notation) -> list[Block]:
     lead = [] if notation.flat else [Paragraph(f"With the numbers put in, for the column {notation.columns[0]}:")]
     hats = []
     for k in written_out(facts, notation):
-        terms = _terms(facts, k, [f"·{in_product(number(x))}" for x in facts.rows[:, 0]])
-        sides = (f"({added(terms)}) / {number(facts.start.counts[k])}", number(after[k, 0]))
+        top = _sum(facts, k, lambda i: f"·{in_product(number(facts.rows[i, 0]))}")
+        sides = (f"({top}) / {number(facts.start.counts[k])}", number(after[k, 0]))
         hats.append(Formula.chain(_hat("μ̂", subscript(k + 1), notation), *sides))
     return [*lead, *hats]
 
@@ -62,14 +64,15 @@ def _own(facts: Explanation, notation: Notation, k: int) -> Formula:
     after = facts.mixtures[1].components
     mean = float(after.means[k, 0])
     if notation.form == "spherical" and not notation.flat:
-        parts = [f"·{number(v)}" for v in _squares(facts, notation, k)]
+        squares = _squares(facts, notation, k)
+        top = _sum(facts, k, lambda i: f"·{number(squares[i])}")
         over = f"({len(notation.columns)}·{number(facts.start.counts[k])})"
     else:
-        parts = [f"·{difference(x, mean)}²" for x in facts.rows[:, 0]]
+        top = _sum(facts, k, lambda i: f"·{difference(facts.rows[i, 0], mean)}²")
         over = number(facts.start.counts[k])
     value = number(after.covariance_matrices[k, 0, 0])
     left = _hat("σ̂", subscript(k + 1), notation, "²")
-    return Formula.chain(left, f"({added(_terms(facts, k, parts))}) / {over}", value)
+    return Formula.chain(left, f"({top}) / {over}", value)
 
 
 def _pooled(facts: Explanation, notation: Notation) -> Formula:
@@ -89,12 +92,14 @@ def _squares(facts: Explanation, notation: Notation, k: int) -> Array:
     return squares
 
 
-def _terms(facts: Explanation, k: int, parts: list[str]) -> list[str]:
-    """γ·part of each row, with the row's weight in front where it has one."""
-    gamma = facts.start.responsibilities[:, k]
-    if facts.sample_weight is None:
-        return [f"{number(g)}{part}" for g, part in zip(gamma, parts, strict=True)]
-    return [f"{product(w, g)}{p}" for w, g, p in zip(facts.sample_weight, gamma, parts, strict=True)]
+def _sum(facts: Explanation, k: int, part: Callable[[int], str]) -> str:
+    """Σ γ·part over the rows, with the row's weight in front where it has one."""
+    gamma, weights = facts.start.responsibilities[:, k], facts.sample_weight
+
+    def term(i: int) -> str:
+        return f"{number(gamma[i]) if weights is None else product(weights[i], gamma[i])}{part(i)}"
+
+    return added_of(len(gamma), term)
 
 
 def _hat(symbol: str, index: str, notation: Notation, power: str = "") -> str:
