@@ -13,6 +13,9 @@ _WHERE = {
     "Gaussian": "mixtura.families.gaussian",
     "em": "mixtura.algorithms.iteration",
     "Iteration": "mixtura.algorithms.iteration",
+    "OnlineEM": "mixtura.algorithms.online",
+    "OnlineStep": "mixtura.algorithms.online",
+    "online_em": "mixtura.algorithms.online",
     "fit": "mixtura.fitting",
     "fit_many": "mixtura.many",
     "Fit": "mixtura.result",
@@ -54,6 +57,8 @@ __all__ = [
     "Iteration",
     "Mixture",
     "Noise",
+    "OnlineEM",
+    "OnlineStep",
     "Penalty",
     "Regularization",
     "adjusted_rand",
@@ -79,6 +84,7 @@ __all__ = [
     "merge_by_density",
     "merge_by_entropy",
     "modes",
+    "online_em",
     "quantile",
     "reduce",
     "standard_errors",
@@ -86,6 +92,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from mixtura.algorithms.iteration import Iteration, em
+    from mixtura.algorithms.online import OnlineEM, OnlineStep, online_em
     from mixtura.clusters.cores import merge_by_density
     from mixtura.clusters.directions import discriminant_directions
     from mixtura.clusters.entropy import merge_by_entropy

@@ -171,7 +171,7 @@ def advance(
 ) -> Iteration:
     """The M-step after an E-step, and the bound: no row is read."""
     step = statistics.m_step(floor, None if inner.fixed is None else inner.fixed.held(inner.components))
-    after = _weighed(inner, step.components, statistics)
+    after = weighed(inner, step.components, statistics)
     return Iteration(
         index,
         statistics,
@@ -184,7 +184,7 @@ def advance(
     )
 
 
-def _weighed(before: Mixture[Any], components: Family, statistics: Statistics[Any]) -> Mixture[Any]:
+def weighed(before: Mixture[Any], components: Family, statistics: Statistics[Any]) -> Mixture[Any]:
     """New components with the weights that maximise Σ N_k log π_k: N_k / N, or equal shares of what noise leaves."""
     total = statistics.total_weight
     if before.fixed is not None and before.fixed.weights:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,10 @@ class Structure:
     covariance_parameters: Callable[[int, int], int]
     description: str
     update: Update
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by name: rows of the table are functions."""
+        return structure_named, (self.name,)
 
     @property
     def shares_parts(self) -> bool:
@@ -160,6 +165,12 @@ STRUCTURES: dict[str, Structure] = dict(
         ),
     )
 )
+
+
+def structure_named(name: str) -> Structure:
+    """The row of the table with that name."""
+    return STRUCTURES[name]
+
 
 ALIASES = {"FULL": "VVV", "TIED": "EEE", "DIAG": "VVI", "SPHERICAL": "VII"}
 """scikit-learn's names."""

@@ -16,7 +16,7 @@ from mixtura.families.gaussian import Gaussian
 from mixtura.families.prior import Prior
 from mixtura.families.ratio import Ratio
 from mixtura.regularization import Regularization, covariance_of
-from mixtura.sources.base import Source
+from mixtura.sources.base import Coordinates, Source
 from mixtura.sweep import native, reference
 from mixtura.sweep.engines import resolve_engine, use_native
 from mixtura.sweep.totals import Totals, complete, safe, wants_scatter
@@ -44,6 +44,7 @@ class Sweep:
     n_threads : int, optional. Threads of the compiled engine; the result does not depend on them.
     engine : "native", "reference" or None for the fastest that serves. MIXTURA_ENGINE sets the default.
     regularization : optional. Statistics then carry its pseudo-data, and log-likelihood means that of rows and prior.
+    coordinates : inner coordinates that mixtures are in, where those of the source itself are not the ones
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class Sweep:
         n_threads: int | None = None,
         engine: str | None = None,
         regularization: Regularization | None = None,
+        coordinates: Coordinates | None = None,
     ) -> None:
         self.source = source
+        self._coordinates = coordinates
         self.regularization = regularization
         self.engine = resolve_engine(engine)
         self.n_threads = thread_count(n_threads)
@@ -143,7 +146,7 @@ class Sweep:
         self, mixtures: Sequence[Mixture[Any]], origins: Sequence[Family], scatter: Sequence[bool]
     ) -> list[Statistics[Any]]:
         totals: list[Statistics[Any]] | None = None
-        coordinates = self.source.coordinates
+        coordinates = self._coordinates or self.source.coordinates
         for chunk in self.source.chunks():
             if use_native(self.engine, (m.components for m in mixtures), chunk.rows.dtype):
                 part = native.accumulate(chunk, coordinates, mixtures, origins, scatter, self.n_threads)
