@@ -11,6 +11,7 @@ _WHERE = {
     "Mixture": "mixtura.mixture",
     "Noise": "mixtura.noise",
     "Gaussian": "mixtura.families.gaussian",
+    "FactorAnalyzers": "mixtura.families.factor_analyzers",
     "em": "mixtura.algorithms.iteration",
     "Iteration": "mixtura.algorithms.iteration",
     "OnlineEM": "mixtura.algorithms.online",
@@ -52,6 +53,7 @@ _WHERE = {
 __all__ = [
     "ConjugatePrior",
     "EigenvalueRatio",
+    "FactorAnalyzers",
     "Fit",
     "Gaussian",
     "Iteration",
@@ -104,6 +106,7 @@ if TYPE_CHECKING:
     from mixtura.densities.regions import highest_density_region
     from mixtura.estimators.bayesian import BayesianGaussianMixture as BayesianGaussianMixture
     from mixtura.explanation.explain import explain
+    from mixtura.families.factor_analyzers import FactorAnalyzers
     from mixtura.families.gaussian import Gaussian
     from mixtura.fitting import fit
     from mixtura.inference.bootstrap import bootstrap

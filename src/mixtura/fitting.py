@@ -62,7 +62,8 @@ def fit(
     ----------
     X : (n_samples, n_features) array, data frame, or path of a CSV or Parquet file
     n_components : a number or several; 1 to 9 where not given (at most the number of rows)
-    structure : "all", a name, several, or a text like "VVV,EEE" (see `Gaussian`)
+    structure : "all", a name, several, or a text like "VVV,EEE" (see `Gaussian`); "FA2" has two factors
+        (`FactorAnalyzers`, for many columns), "FA" chooses how many, up to six
     criterion : "bic" (default), "icl", "aic", "aicc", "caic" or "cv": smaller is better. "cv" is −2 times
         the log-likelihood that ten-fold cross-validation finds for each candidate; it fits every one ten times more.
     start : optional. A mixture, labels (n_samples,) from 0, or responsibilities (n_samples, n_components), instead of

@@ -109,11 +109,11 @@ class Fixed:
         if not isinstance(components, Gaussian):
             raise ParameterError(f"parts of {components.name} components cannot be held fixed; Gaussian ones can.")
         k, structure = components.n_components, components.constraint
-        if 0 < len(self.covariances) < k and (structure.shared or not structure.own_moments):
+        if 0 < len(self.covariances) < k and (structure.shared or structure.shares_parts):
             raise ParameterError(
                 f"fixed holds the covariances of components {list(self.covariances)} but under structure "
                 f"{structure.name} all {k} share parts of them, so that one cannot stay while others move. Fix all or "
-                "none, or take a structure where each has its own: VVV, VVI or VII."
+                "none, or take a structure where each has its own: VVV, VVI, VII or FA1."
             )
         rest = 1 - float(weights[list(self.weights)].sum())
         if 0 < len(self.weights) < k + noisy and rest < 1e-12:

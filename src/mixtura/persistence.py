@@ -23,6 +23,7 @@ from mixtura import __version__
 from mixtura.atomic import whole_file
 from mixtura.errors import MixturaError, ModelFileError, SourceError
 from mixtura.families.base import Family
+from mixtura.families.factor_analyzers import FactorAnalyzers
 from mixtura.families.gaussian import Gaussian
 from mixtura.mixture import Mixture
 from mixtura.noise import Noise
@@ -30,7 +31,7 @@ from mixtura.validation import frozen
 
 FORMAT, VERSION = "mixtura-model", 1
 
-FAMILIES: dict[str, type[Family]] = {Gaussian.name: Gaussian}
+FAMILIES: dict[str, type[Family]] = {family.name: family for family in (Gaussian, FactorAnalyzers)}
 """Families that a model file can hold, by name: a new family adds itself here."""
 
 KEYS = ("family", "weights", "components", "names", "columns")

@@ -131,7 +131,8 @@ class EigenvalueRatio(Regularization):
     -----
     Hathaway (1985); García-Escudero, Gordaliza, Matrán & Mayo-Iscar (2008); exact projection: Fritz et al. (2013).
     Axis-aligned structures compare variances of columns in units of the columns' own, round ones as they are.
-    Structures that share a part of the covariance have no exact M-step under it: "all" leaves them out.
+    Structures that share a part of the covariance, or have factors, have no exact M-step under it; "all" leaves them
+    out.
 
     Examples
     --------
@@ -150,7 +151,7 @@ class EigenvalueRatio(Regularization):
             raise ParameterError(f"limit is {self.limit!r}; expected a number of at least 1.")
 
     def serves(self, structure: Structure) -> bool:
-        return not structure.shares_parts
+        return structure.own_moments
 
     def prior(self, total_weight: float, mean: Array, covariance: Array, n_components: int, form: Structure) -> Ratio:
         return Ratio.of(self.limit, form, covariance)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mixtura.algorithms.climb import Climb
-from mixtura.algorithms.degeneracy import suspicion_of
+from mixtura.algorithms.degeneracy import heywood_of, suspicion_of
 from mixtura.algorithms.iteration import outward
 from mixtura.certainty import Certainty, certainty_of
 from mixtura.errors import CollapseError, ConvergenceWarning, DegenerateWarning
@@ -141,8 +141,8 @@ def result_of(
         raise CollapseError(f"no start of any candidate is sound: {chosen.trouble}")
     notes = _warn(candidates, chosen, complete)
     suspicion = "" if chosen.trouble else suspicion_of(source, chosen.climb)
-    if suspicion:
-        notes.append(suspicion)
+    heywood = heywood_of(source, chosen.climb)
+    notes += [note for note in (suspicion, heywood) if note]
     climb = chosen.climb
     return Fit(
         mixture,

@@ -11,6 +11,7 @@ import numpy as np
 from mixtura.algorithms.climb import Climb
 from mixtura.algorithms.iteration import outward
 from mixtura.families.covariance import Structure
+from mixtura.families.factor_analyzers import FactorAnalyzers
 from mixtura.linalg import solve_lower
 from mixtura.mixture import Mixture
 from mixtura.sources import Source
@@ -21,6 +22,9 @@ FLAT, FEW = 1e-3, 3.0
 """A component is called spurious below so large a variance, relative to the pooled one, where its rows are so few,
 in multiples of the fewest that its covariance needs."""
 
+NOTHING_LEFT = 1e-6
+"""Of a column's variance in a component: where factors leave less, it is a Heywood case."""
+
 TAKES_PART, MOST_NAMED = 0.05, 6
 """A column is named in a direction from this share of the largest coefficient on, where so many at most take part."""
 
@@ -28,7 +32,8 @@ TAKES_PART, MOST_NAMED = 0.05, 6
 def too_small(mixture: Mixture[Any], counts: Any) -> tuple[int, ...]:
     """Components with too few rows for a covariance of their own: the likelihood grows there without meaning.
 
-    With its own full covariance a component needs more than n_features + 1 rows, with its own variances more than two;
+    With its own full covariance a component needs more than n_features + 1 rows, with its own variances more than two,
+    as factor analysers more than q + 1: so many rows lie in a plane of q directions, and nothing is left for columns;
     where covariances are shared, or there is one component, nothing is estimated from a few rows alone.
     """
     constraint = getattr(mixture.components, "constraint", None)
@@ -48,7 +53,8 @@ def fewest_rows(structure: Structure, n_components: int, n_features: int) -> flo
     """A component with so many rows or fewer is too small; −∞ where none can be."""
     if structure.shared or n_components == 1:
         return -math.inf
-    return (n_features + 1 if structure.form.ndim == 2 else 2) * (1 + 1e-9)
+    directions = structure.n_factors or (n_features if structure.form.ndim == 2 else 1)
+    return (directions + 1) * (1 + 1e-9)
 
 
 def relative_variances(mixture: Mixture[Any]) -> Array:
@@ -112,6 +118,28 @@ def suspicion_of(source: Source, end: Climb) -> str:
         f"component {k} may be spurious: {end.counts[k]:.3g} rows ({_rows_of(source, end.mixture, k)}) lie almost flat "
         f"along {_direction(source, end.mixture, k)} (smallest variance {relative:.1g} of the pooled one). Compare "
         "with fewer components, a structure that shares covariances, or regularization='penalty'."
+    )
+
+
+def heywood_of(source: Source, end: Climb) -> str:
+    """The first column that the factors of a component explain altogether, in words; empty where there is none.
+
+    Notes
+    -----
+    A Heywood case: the likelihood rises towards a uniqueness of zero, and EM ends near it or at the floor.
+    """
+    components = end.mixture.components
+    if not isinstance(components, FactorAnalyzers):
+        return ""
+    share = components.uniquenesses / np.einsum("kjj->kj", components.component_covariances)
+    cases = np.argwhere(share < NOTHING_LEFT)
+    if not len(cases):
+        return ""
+    k, j = cases[0]
+    more = f" ({len(cases)} such cases in all)" if len(cases) > 1 else ""
+    return (
+        f"the factors of component {k} explain {source.quoted_column(int(j))} altogether{more}: nothing of its own is "
+        "left (a Heywood case). Means, covariances and labels are sound, loadings say little; try fewer factors."
     )
 
 

@@ -1,8 +1,8 @@
 """Free coordinates of a mixture, in which any straight step stays a mixture.
 
 φ = (log π_k − mean log π, μ_k, strict lower part of L_k, log diag L_k), columns in units of their own spread; for noise
-also log π₀ − mean log π. Any φ
-maps back to proportions and positive definite covariances, so extrapolating needs no repairs.
+also log π₀ − mean log π; of factor analysers loadings and log √ψ_k in place of L_k. Any φ maps back to proportions and
+positive definite covariances, so extrapolating needs no repairs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ import numpy as np
 from mixtura.families.gaussian import Gaussian
 from mixtura.mixture import Mixture
 from mixtura.validation import Array, frozen
+
+LARGEST = 1e150
+"""Of a factor: its square is finite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,10 @@ class FreeParameters:
             return None
         logs = np.log(mixture.weights)
         factors = components.factors
-        scaled = factors / self.spread[:, None] if factors.ndim == 3 else factors
-        if factors.ndim == 3:
+        scaled = components.state / self.spread[:, None] if factors.ndim == 3 else factors
+        if components.constraint.n_factors:
+            lower = np.concatenate([scaled[:, :, :-1], np.log(scaled[:, :, -1:])], axis=2)
+        elif factors.ndim == 3:
             rows, columns = np.tril_indices(mixture.n_features)
             lower = scaled[:, rows, columns]
             lower[:, rows == columns] = np.log(lower[:, rows == columns])
@@ -61,7 +66,12 @@ class FreeParameters:
             weights, noise = np.exp(phi[:k] - largest), np.exp(extra - largest)
             means = phi[k : k + k * d].reshape(k, d) * self.spread
             lower = phi[k + k * d :]
-            if old.factors.ndim == 3:
+            if old.constraint.n_factors:
+                factors = lower.reshape(k, d, -1).copy()
+                factors[:, :, -1] = np.exp(factors[:, :, -1])
+                factors *= self.spread[:, None]
+                smallest = factors[:, :, -1] = np.maximum(factors[:, :, -1], self.floor)
+            elif old.factors.ndim == 3:
                 rows, columns = np.tril_indices(d)
                 entries = lower.reshape(len(old.factors), -1).copy()
                 entries[:, rows == columns] = np.exp(entries[:, rows == columns])
@@ -74,11 +84,11 @@ class FreeParameters:
                 smallest = factors if factors.ndim == 2 else factors[:, None]
         total = weights.sum() + noise.sum()
         weights = weights / total
-        finite = np.all(np.isfinite(means)) and np.all(np.isfinite(factors)) and np.all(weights > 0)
-        if not finite or not np.all(smallest > self.floor):
+        finite = np.all(np.isfinite(means)) and np.all(np.abs(factors) < LARGEST) and np.all(weights > 0)
+        if not finite or not np.all(smallest > self.floor * (not old.constraint.n_factors)):
             return None
         if old.constraint.shares_parts:  # extrapolated covariances keep no structure by themselves
             factors = old.constraint.project(factors, weights, self.floor)
-        components = Gaussian.from_factors(frozen(means), frozen(factors), old.constraint)
+        components = old.from_state(frozen(means), frozen(factors), old.constraint)
         weight = float(noise.sum() / total)
         return Mixture.trusted(frozen(weights), components, like, like.noise and like.noise.weighing(weight))

@@ -238,6 +238,8 @@ def check_certificate(iteration: Iteration, next_log_likelihood: float, source: 
     size += float(np.sum(squares)) if squares is not None else 0.0
     slack = (SINGLE_ROUNDING if dtype == np.float32 else ROUNDING) * size
     if not (low - slack <= bound <= next_log_likelihood + slack):
+        slack *= max(m.components.rounding_grows for m in (iteration.inner_before, iteration.inner_after))
+    if not (low - slack <= bound <= next_log_likelihood + slack):
         raise CertificateError(
             f"iteration {iteration.index}: log-likelihood {low!r}, bound {bound!r}, next log-likelihood "
             f"{next_log_likelihood!r} are not in order (rounding explains {slack:.3g}). This is a bug in mixtura: "

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mixtura.families.covariance import Structure
+from mixtura.families.factor_analyzers import family_of
 from mixtura.families.gaussian import Gaussian
 from mixtura.mixture import Mixture
 from mixtura.noise import Noise
@@ -22,7 +23,8 @@ class Stack:
     ----------
     weights : (B, K)
     means : (B, K, D)
-    factors : (B, m, …), the stacked factors of `Gaussian.factors`: m is 1 where they are shared
+    factors : (B, m, …), the stacked factors of `Gaussian.factors`: m is 1 where they are shared. Of factor analysers,
+        which remember more, `FactorAnalyzers.state`.
     structure : Structure
     equal_weights : whether the weights are equal by assumption
     noise : (B,), its weight in each, where there is noise, with `log_volume`; the weights add up to 1 less that
@@ -43,7 +45,7 @@ class Stack:
         return cls(
             np.stack([m.weights for m in mixtures]),
             np.stack([c.means for c in components]),
-            np.stack([c.factors for c in components]),
+            np.stack([c.state for c in components]),
             components[0].constraint,
             mixtures[0].equal_weights,
             np.array([n.weight for n in noise]) if noise else None,
@@ -55,7 +57,7 @@ class Stack:
 
     def __getitem__(self, i: int) -> Mixture[Gaussian]:
         """Mixture i, apart from the others: it keeps none of them in memory."""
-        components = Gaussian.from_factors(self.means[i].copy(), self.factors[i].copy(), self.structure)
+        components = family_of(self.structure).from_state(self.means[i].copy(), self.factors[i].copy(), self.structure)
         noise = None if self.noise is None else Noise(float(self.noise[i]), self.log_volume)
         mixture = Mixture.trusted(frozen(self.weights[i].copy()), components, noise=noise)
         return mixture.with_equal_weights() if self.equal_weights else mixture

@@ -16,6 +16,7 @@ from mixtura.algorithms.stack import Stack
 from mixtura.errors import ParameterError, ShapeError
 from mixtura.families.base import Statistics
 from mixtura.families.covariance import Structure, resolve_structure
+from mixtura.families.factor_analyzers import family_of
 from mixtura.families.gaussian import Gaussian, GaussianMoments
 from mixtura.mixture import Mixture
 from mixtura.sources import Coordinates, Source
@@ -81,7 +82,7 @@ class Grouping:
         form = structure.form
         spread = np.sqrt(np.maximum(self.scatter.sum(axis=0).diagonal(), 0.0) / self.counts.sum())
         spread = np.maximum(spread, floor)
-        origin = Gaussian.standard(self.means, spread, structure)
+        origin = family_of(structure).standard(self.means, spread, structure)
         if form.ndim == 2:
             second = self.scatter / np.outer(spread, spread)
         else:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     default="all",
     show_default=True,
     metavar="NAMES",
-    help="Covariance structures to try: all, VVV,EEE,… or full, tied, diag, spherical.",
+    help="Covariance structures to try: all, VVV,EEE,… or full, tied, diag, spherical; FA2: two factors, FA: 1 to 6.",
 )
 @columns_option
 @weights_option

@@ -130,6 +130,11 @@ def _check(theta0: Any, tol: Any) -> None:
         raise ParameterError("explain shows EM where every part moves; free theta0 first: theta0.with_fixed(None).")
     if theta0.noise is not None:
         raise ParameterError("theta0 has noise; EM is explained without: theta0.with_noise(None).")
+    if theta0.components.constraint.n_factors:
+        raise ParameterError(
+            f"theta0 has structure {theta0.structure}; the M-step that is explained has no factors. "
+            "Start from its means and covariances as VVV."
+        )
     if isinstance(tol, bool) or not isinstance(tol, (int, float, np.floating)) or not 0 < tol < math.inf:
         raise ParameterError(f"tol is {tol!r}; expected a positive number, nats per row.")
 

@@ -192,6 +192,11 @@ class Family(ABC):
         return 1.0
 
     @property
+    def rounding_grows(self) -> float:
+        """How many times larger the rounding of a bound is than that of its terms; 1 where EM multiplies factors."""
+        return 1.0
+
+    @property
     @abstractmethod
     def component_means(self) -> Array:
         """(n_components, n_features): E[x | k]."""

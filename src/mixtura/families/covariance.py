@@ -2,7 +2,8 @@
 
 A structure is named as in mclust (Banfield & Raftery 1993; Celeux & Govaert 1995): three letters for volume, shape and
 orientation of Σ_k = λ_k D_k A_k D_kᵀ, each Equal, Variable or Identity; `E` and `V` in one dimension. scikit-learn's
-four names are understood too. A new structure is one row of `STRUCTURES`.
+four names are understood too. A new structure is one row of `STRUCTURES`; `FA1`, `FA2`, … (factor analysers with that
+many factors) are made as they are asked for.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from mixtura import _core
 from mixtura.errors import StructureError
+from mixtura.families.factor_analysis import factor_parameters, most_factors
 from mixtura.families.factors import DIAGONAL, FULL, SPHERICAL, Form
 from mixtura.families.shared_parts import (
     MOST_STEPS,
@@ -50,7 +52,8 @@ class Structure:
     covariance_parameters : (n_components, n_features) -> free parameters of the covariances
     description : in words
     update : the M-step; scatter is Σ r (z − δ)(z − δ)ᵀ in coordinates whitened by the old factors,
-        one a component, or their sum where `shared`
+        one a component, or their sum where `shared`; None where the family does it, which remembers more than factors
+    n_factors : of factor analysers; else 0
     """
 
     name: str
@@ -58,7 +61,8 @@ class Structure:
     shared: bool
     covariance_parameters: Callable[[int, int], int]
     description: str
-    update: Update
+    update: Update | None
+    n_factors: int = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled by name: rows of the table are functions."""
@@ -67,14 +71,14 @@ class Structure:
     @property
     def shares_parts(self) -> bool:
         """Whether each component has a factor of its own, and all together are constrained."""
-        return not (self.shared or self.own_moments)
+        return not (self.shared or self.own_moments or self.n_factors)
 
     def project(self, factors: Array, counts: Array, floor: Array) -> Array:
         """The nearest factors (Kullback & Leibler) that keep the structure: the M-step from these covariances."""
         form = self.form
         eye = np.eye(len(floor)) if form.ndim == 2 else np.ones(len(floor)) if form.ndim else np.ones(())
         n = counts.reshape(-1, *[1] * form.ndim)
-        return self.update(self, factors, n * eye * form.degrees(len(floor)), counts, floor)[0]
+        return self.m_step(factors, n * eye * form.degrees(len(floor)), counts, floor)[0]
 
     @property
     def own_moments(self) -> bool:
@@ -83,6 +87,7 @@ class Structure:
 
     def m_step(self, factors: Array, scatter: Array, counts: Array, floor: Array) -> tuple[Array, Flags]:
         """New factors, and (m,) where the floor acted."""
+        assert self.update is not None
         return self.update(self, factors, scatter, counts, floor)
 
 
@@ -176,8 +181,36 @@ ALIASES = {"FULL": "VVV", "TIED": "EEE", "DIAG": "VVI", "SPHERICAL": "VII"}
 """scikit-learn's names."""
 
 
+MOST_FACTORS = 6
+"""`"FA"` tries so many factors at most."""
+
+
+def _factor_analytic(name: str, n_features: int) -> Structure:
+    """The structure of `FA1`, `FA2`, …."""
+    q, most = int(name[2:]), most_factors(n_features)
+    if not 1 <= q <= most:
+        known = f"FA1 to FA{most}" if most > 1 else "FA1" if most else "none"
+        raise StructureError(
+            f"structure {name!r} with {n_features} columns: so many factors say no less than a full covariance; "
+            f"expected {known}, or VVV{'' if n_features > 1 else ' (V in one column)'}."
+        )
+    words = f"{q} common factor{'s' if q > 1 else ''} and a rest of its own for each column"
+    return Structure(name, FULL, False, lambda k, d: factor_parameters(k, d, q), words, None, q)
+
+
+def _is_factor_analytic(name: str) -> bool:
+    return name.startswith("FA") and name[2:].isdecimal()
+
+
 def nested(inner: str, outer: str) -> bool:
-    """Whether every mixture of one structure is one of the other: each of mclust's letters is as free or freer."""
+    """Whether every mixture of one structure is one of the other: each of mclust's letters is as free or freer.
+
+    Factor analysers contain VVI and those of fewer factors, and are contained in VVV.
+    """
+    if _is_factor_analytic(outer):
+        return int(inner[2:]) < int(outer[2:]) if _is_factor_analytic(inner) else nested(inner, "VVI")
+    if _is_factor_analytic(inner):
+        return outer == "VVV"
     freedom = {"I": 0, "E": 1, "V": 2}
     if len(inner) != len(outer) or not set(inner + outer) <= set(freedom):
         return False
@@ -189,6 +222,11 @@ def structure_names(n_features: int) -> tuple[str, ...]:
     return tuple(name for name in STRUCTURES if (len(name) == 1) == (n_features == 1))
 
 
+def factor_names(n_features: int) -> tuple[str, ...]:
+    """FA1, FA2, … as far as the columns determine factors, `MOST_FACTORS` at most; FA1 alone where they do not."""
+    return tuple(f"FA{q}" for q in range(1, max(1, min(MOST_FACTORS, most_factors(n_features))) + 1))
+
+
 def resolve_structure(name: str, n_features: int) -> Structure:
     """The structure of a name in either vocabulary; in one dimension its volume letter alone counts.
 
@@ -198,8 +236,10 @@ def resolve_structure(name: str, n_features: int) -> Structure:
         For an unknown name (the nearest known ones are offered), or E or V with several columns.
     """
     canonical = ALIASES.get(str(name).upper(), str(name).upper())
+    if _is_factor_analytic(canonical):
+        return _factor_analytic(f"FA{int(canonical[2:])}", n_features)
     if canonical not in STRUCTURES:
-        known = (*STRUCTURES, *(a.lower() for a in ALIASES))
+        known = (*STRUCTURES, "FA1", *(a.lower() for a in ALIASES))
         raise StructureError(
             f"unknown structure {name!r}; known are {', '.join(known)}.{nearest_names(str(name), known)}"
         )
@@ -213,14 +253,18 @@ def resolve_structure(name: str, n_features: int) -> Structure:
 
 
 def resolve_structures(names: str | Iterable[str], n_features: int) -> tuple[str, ...]:
-    """A list of structures from `"all"`, one name, a comma-separated text or several names; duplicates once."""
+    """A list of structures from `"all"`, one name, a comma-separated text or several names; duplicates once.
+
+    `"FA"` among them stands for all numbers of factors that the columns determine, up to `MOST_FACTORS`.
+    """
     if not isinstance(names, (str, Iterable)):
         raise StructureError(f"structure is {names!r}; expected 'all', a name such as 'VVV', or several.")
     if isinstance(names, str):
         if names.lower() == "all":
             return structure_names(n_features)
         names = [part.strip() for part in names.split(",") if part.strip()]
-    resolved = tuple(dict.fromkeys(resolve_structure(name, n_features).name for name in names))
+    each = [part for name in names for part in (factor_names(n_features) if str(name).upper() == "FA" else (name,))]
+    resolved = tuple(dict.fromkeys(resolve_structure(name, n_features).name for name in each))
     if not resolved:
         raise StructureError("no structure was named; name at least one, or 'all'.")
     return resolved

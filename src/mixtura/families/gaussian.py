@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from mixtura.families.covariance import Structure, resolve_structure
 from mixtura.families.factors import DIAGONAL, FULL, SPHERICAL
 from mixtura.families.prior import Prior
 from mixtura.linalg import diagonals, lower_from_square_roots, times_inverse_of_lower
-from mixtura.validation import Array, as_array, frozen
+from mixtura.validation import Array, Flags, as_array, frozen
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -92,12 +92,17 @@ class Gaussian(Family):
     _covariances: Array | None
 
     def __init__(self, means: Any, covariances: Any, structure: str | None = None) -> None:
-        self._means = frozen(_as_means(means))
+        self._means = frozen(as_means(means))
         values = as_array(covariances, "covariances")
         if self.n_features == 1 and values.ndim > 1 and values.size == self.n_components:
             values = values.reshape(-1)
         name = _structure_of_shape(values.shape, self._means.shape) if structure is None else structure
         self._structure = resolve_structure(name, self.n_features)
+        if self._structure.n_factors:
+            raise StructureError(
+                f"structure {name!r} needs loadings and uniquenesses; make it as "
+                "mixtura.FactorAnalyzers(means, loadings, uniquenesses)."
+            )
         if self._structure.shared and values.size == 1:
             values = values.reshape(self._compact_shape) if math.prod(self._compact_shape) == 1 else values
         if values.shape != self._compact_shape:
@@ -127,6 +132,20 @@ class Gaussian(Family):
             SPHERICAL.name: np.sqrt(np.mean(spread**2)),
         }[structure.form.name]
         return cls.from_factors(means, np.broadcast_to(one, (m, *np.shape(one))).copy(), structure)
+
+    @classmethod
+    def from_state(cls, means: Array, state: Array, structure: Structure) -> Self:
+        """Components from what EM carries besides means (`state`), trusted."""
+        return cls.from_factors(means, state, structure)
+
+    @property
+    def state(self) -> Array:
+        """What EM carries besides means, one array: the factors."""
+        return self._factors
+
+    def at(self, means: Array) -> Self:
+        """The same covariances about other means."""
+        return self.from_factors(means, self._factors, self._structure)
 
     @property
     def means(self) -> Array:
@@ -247,10 +266,8 @@ class Gaussian(Family):
             delta, still = delta + off, empty | held.covariances
         if still.any() and not shared:
             scatter[still] = form.degrees(self.n_features) * (np.eye(self.n_features) if form.ndim == 2 else 1.0)
-        factors, acted = self._structure.m_step(
-            self._factors, scatter, degrees if shared else np.where(still, 1.0, degrees), floor
-        )
-        new = self.from_factors(self._means + form.unwhiten(self._factors, delta), factors, self._structure)
+        means = self._means + form.unwhiten(self._factors, delta)
+        new, acted = self._updated(means, scatter, degrees if shared else np.where(still, 1.0, degrees), floor)
         lifted = np.broadcast_to(acted, (self.n_components,))
         if held is not None:
             new, lifted = new._holding(held), lifted & ~held.covariances
@@ -262,6 +279,11 @@ class Gaussian(Family):
             total = float(counts.sum())
             maximum = -0.5 * self.n_features * (LOG_2PI + 1) * total - float(counts @ new.log_dets)
         return MStep(new, collapsed, emptied, maximum)
+
+    def _updated(self, means: Array, scatter: Array, counts: Array, floor: Array) -> tuple[Self, Flags]:
+        """The structure's M-step from the centred scatter, whitened; and (m,) where the floor acted."""
+        factors, acted = self._structure.m_step(self._factors, scatter, counts, floor)
+        return self.from_factors(means, factors, self._structure), acted
 
     def _steps_to(self, other: Any) -> Array:
         """(K, D): L_k⁻¹(μ'_k − μ_k)."""
@@ -383,13 +405,13 @@ class Gaussian(Family):
         return ordered[:, g:, g:], np.broadcast_to(slopes, (self.n_components, len(rest), g))
 
     def _reduced(self, means: Array, factors: Array) -> Self:
-        """Fewer columns: the form and the sharing stay; a common volume, shape or orientation alone need not."""
+        """Fewer columns: the form and the sharing stay; a common volume, shape or orientation, or factors, need not."""
         names = {FULL.name: "VVV EEE", DIAGONAL.name: "VVI EEI", SPHERICAL.name: "VII EII"}
         name = names[self._structure.form.name].split()[self._structure.shared]
         structure = resolve_structure(name, means.shape[1])
         if means.shape[1] == 1:
             factors = factors.reshape(len(factors))
-        return self.from_factors(means, np.ascontiguousarray(factors), structure)
+        return cast(Self, Gaussian.from_factors(means, np.ascontiguousarray(factors), structure))
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -403,7 +425,7 @@ class Gaussian(Family):
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         if "factors" not in data:  # written by hand
             return cls(data["means"], data["covariances"], data["structure"])
-        means, factors = frozen(_as_means(data["means"])), frozen(as_array(data["factors"], "factors"))
+        means, factors = frozen(as_means(data["means"])), frozen(as_array(data["factors"], "factors"))
         read = cls.from_factors(means, factors, resolve_structure(data["structure"], means.shape[1]))
         given = frozen(as_array(data["covariances"], "covariances"))
         shape = read._compact_shape
@@ -441,7 +463,8 @@ def _near(one: Array, other: Array) -> bool:
     return bool(np.all(np.abs(one - other) <= 1e-9 * np.max(np.abs(other))))
 
 
-def _as_means(value: Any) -> Array:
+def as_means(value: Any) -> Array:
+    """Means as (n_components, n_features); flat ones are those of one column."""
     means = as_array(value, "means")
     if means.ndim < 2:
         means = means.reshape(-1, 1)

@@ -55,7 +55,7 @@ class Ratio:
     @classmethod
     def of(cls, limit: float, structure: Structure, covariance: Array) -> Self:
         """For a structure, from the total covariance (D, D)."""
-        if structure.shares_parts:
+        if not structure.own_moments:
             raise StructureError(
                 f"the eigenvalue ratio has no exact M-step under structure {structure.name}; it serves VVV, VVI, VII, "
                 "V, EEE, EEI, EII and E. Name one of these, or take regularization='penalty' or 'map'."

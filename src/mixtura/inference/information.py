@@ -61,6 +61,11 @@ def information_of(source: Source, mixture: Mixture[Any], structure: str | None 
             f"standard errors from the information are for Gaussian components, not {mixture.structure}; bootstrap "
             "serves every family."
         )
+    if mixture.components.constraint.n_factors:
+        raise ParameterError(
+            f"standard errors from the information are for mclust's structures, not {mixture.structure}: loadings are "
+            "known up to a rotation only. Use bootstrap or jackknife."
+        )
     if not np.all(mixture.weights > 0):
         raise ParameterError(f"weights[{int(np.argmin(mixture.weights))}] is 0; leave that component out.")
     structure = structure or mixture.structure

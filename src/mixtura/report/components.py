@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.families.factor_analyzers import FactorAnalyzers
 from mixtura.mixture import Mixture
 from mixtura.report.document import Document, Grid, Section, plural, printable, shortened
 from mixtura.report.numbers import measures, percent
@@ -56,6 +57,8 @@ def mixture_document(mixture: Mixture[Any], details: bool = False) -> Document:
     sections = [Section("", (*table, *uniform, *fixed_words(mixture)))]
     if details and mixture.n_features >= 2 and _correlated(mixture):
         sections.append(Section("Correlations within each component", tuple(correlation_table(mixture))))
+    if details and isinstance(mixture.components, FactorAnalyzers):
+        sections.append(Section("Loadings, and variances of their own", tuple(loadings_table(mixture))))
     return Document(headline, tuple(sections))
 
 
@@ -110,6 +113,23 @@ def correlation_table(mixture: Mixture[Any]) -> list[str | Grid]:
         rows.append([pair, *(f"{r:.3f}" for r in correlations[:8, i, j])])
     labels = [_label(mixture, k) for k in range(min(8, mixture.n_components))]
     return [Grid.of(["columns", *labels], rows), *_more(len(order) - MAX_ROWS, "weaker pair")]
+
+
+def loadings_table(mixture: Mixture[FactorAnalyzers]) -> list[str | Grid]:
+    """Loadings of each column on each component's factors, and what the factors leave of its variance, in percent."""
+    components = mixture.components
+    own = components.uniquenesses / np.einsum("kjj->kj", components.component_covariances)
+    shown = range(min(mixture.n_components, MAX_ROWS))
+    header = ["column"]
+    for k in shown:
+        header += [*(f"{_label(mixture, k)}: factor {f}" for f in range(components.n_factors)), "own"]
+    rows = []
+    for j in range(min(mixture.n_features, MAX_ROWS)):
+        cells = [shortened(mixture.column_name(j))]
+        for k in shown:
+            cells += [*(f"{value:.3g}" for value in components.loadings[k, j]), percent(own[k, j])]
+        rows.append(cells)
+    return [_cut([header, *rows]), *_more(mixture.n_features - len(rows), "column")]
 
 
 def _correlated(mixture: Mixture[Any]) -> bool:

@@ -166,9 +166,5 @@ class Sweep:
         origin = mixture.components
         if origin.digits_at_risk(found.moments, found.counts) <= DIGITS_AT_RISK:
             return found
-        moved = Gaussian.from_factors(
-            origin.means + origin.constraint.form.unwhiten(origin.factors, delta),
-            origin.factors,
-            origin.constraint,
-        )
+        moved = origin.at(origin.means + origin.constraint.form.unwhiten(origin.factors, delta))
         return self._pass([mixture], [moved], [wants_scatter(origin)])[0]
