@@ -49,6 +49,10 @@ _WHERE = {
     "load": "mixtura.persistence",
     # scikit-learn's face: not in `__all__`, as a star import must neither need nor load scikit-learn
     "BayesianGaussianMixture": "mixtura.estimators.bayesian",
+    "GaussianMixture": "mixtura.estimators.gaussian",
+    "from_sklearn": "mixtura.interchange",
+    "to_scipy": "mixtura.interchange",
+    "to_sklearn": "mixtura.interchange",
 }
 __all__ = [
     "ConjugatePrior",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pytest
@@ -23,7 +23,13 @@ def borrowed(module: str, replaced: Mapping[str, Any], private: Mapping[str, str
         assert hasattr(copy, name), name
         setattr(copy, name, value)
     tests = {name: test for name, test in vars(copy).items() if name.startswith("test_")}
+    for test in tests.values():  # pytest wants a list where scikit-learn has an iterator
+        for i, mark in enumerate(marks := getattr(test, "pytestmark", [])):
+            if mark.name == "parametrize" and not isinstance(mark.args[1], Collection):
+                marks[i] = pytest.mark.parametrize(mark.args[0], list(mark.args[1]), **mark.kwargs).mark
     assert set(private) <= set(tests)
+    own = pytest.mark.filterwarnings("default")  # as scikit-learn runs them
     return {
-        name: pytest.mark.skip(reason=private[name])(test) if name in private else test for name, test in tests.items()
+        name: pytest.mark.skip(reason=private[name])(test) if name in private else own(test)
+        for name, test in tests.items()
     }

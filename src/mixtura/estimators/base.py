@@ -37,11 +37,15 @@ class Climb(Generic[P]):
     parameters : the last ones
     lower_bounds : after each iteration, total nats
     converged : whether the last change was below the tolerance
+    n_iter : iterations
+    last : the bound that the next change is taken from, where `warm_start` goes on
     """
 
     parameters: P
     lower_bounds: list[float]
     converged: bool
+    n_iter: int
+    last: float
 
     @property
     def lower_bound(self) -> float:
@@ -65,7 +69,7 @@ def climb(
             break
     if max_iter:
         progress.end(bounds[-1], converged)
-    return Climb(parameters, bounds, converged)
+    return Climb(parameters, bounds, converged, len(bounds), bounds[-1] if bounds else before)
 
 
 class Algorithm(Protocol[P]):
@@ -161,10 +165,10 @@ class BaseMixture(DensityMixin, BaseEstimator, Generic[P]):
                 stacklevel=2,
             )
         self._keep(best.parameters)
-        self.n_iter_ = len(best.lower_bounds)
+        self.n_iter_ = best.n_iter
         self.lower_bounds_ = [bound / source.total_weight for bound in best.lower_bounds]
         self.lower_bound_ = best.lower_bound / source.total_weight
-        self._total_lower_bound = best.lower_bound
+        self._last_bound = best.last
         return labels_of(as_source(X), self._mixture())
 
     def _best_climb(self, X: Any, sample_weight: Array | None, algorithm: Algorithm[P]) -> Climb[P]:
@@ -174,17 +178,28 @@ class BaseMixture(DensityMixin, BaseEstimator, Generic[P]):
         best: Climb[P] | None = None
         for init in range(1 if go_on else self.n_init):
             progress.begin(init)
-            if go_on:
-                start = self._parameters()
-            else:
-                resp = initial_responsibilities(X, self.n_components, self.init_params, random_state, sample_weight)
-                start = algorithm.start(resp)
-            before = self._total_lower_bound if go_on else -math.inf
-            found = climb(start, algorithm.iterate(start), self.tol, self.max_iter, before, progress)
+            start = self._parameters() if go_on else self._start(X, algorithm, random_state, sample_weight)
+            before = self._last_bound if go_on else -math.inf
+            tol = self._tolerance(X, sample_weight)
+            found = climb(start, algorithm.iterate(start), tol, self.max_iter, before, progress)
+            found = self._ended(found, algorithm)
             if best is None or found.lower_bound > best.lower_bound:
                 best = found
         assert best is not None
         return best
+
+    def _start(self, X: Any, algorithm: Algorithm[P], random_state: Any, sample_weight: Array | None) -> P:
+        """Where the next climb starts."""
+        resp = initial_responsibilities(X, self.n_components, self.init_params, random_state, sample_weight)
+        return algorithm.start(resp)
+
+    def _ended(self, found: Climb[P], algorithm: Algorithm[P]) -> Climb[P]:
+        """A climb with the bounds that belong to its parameters."""
+        return found
+
+    def _tolerance(self, X: Any, sample_weight: Array | None) -> float:
+        """The change of the bound, total nats, at which a climb ends."""
+        return self.tol
 
     # Answers
 
@@ -194,7 +209,8 @@ class BaseMixture(DensityMixin, BaseEstimator, Generic[P]):
 
     def score_samples(self, X: Any) -> Array:
         """(n_samples,): the log-density of each row, nats."""
-        return evaluate(self._rows(X), self._mixture(), "log_prob")
+        rows = self._rows(X)
+        return evaluate(rows, self._mixture(), "log_prob").astype(rows.X.dtype, copy=False)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The mean log-density of the rows, nats."""
@@ -206,14 +222,19 @@ class BaseMixture(DensityMixin, BaseEstimator, Generic[P]):
 
     def predict_proba(self, X: Any) -> Array:
         """(n_samples, n_components): responsibilities; rows sum to one."""
-        return evaluate(self._rows(X), self._mixture(), "responsibilities")
+        rows = self._rows(X)
+        return evaluate(rows, self._mixture(), "responsibilities").astype(rows.X.dtype, copy=False)
 
-    def sample(self, n_samples: int = 1) -> tuple[Array, Labels]:
-        """Draws from the fitted mixture, and the component of each; the rows are ordered by component."""
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, Labels]:
+        """Draws from the fitted mixture, and the component of each; the rows are ordered by component.
+
+        `random_state` is the estimator's own where it is not given.
+        """
         check_is_fitted(self)
         if n_samples < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
-        mixture, rng = self._mixture(), check_random_state(self.random_state)
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        mixture = self._mixture()
         counts = rng.multinomial(n_samples, mixture.weights)
         full, drawn = shapes_of(self.covariance_type).form.ndim == 2, []
         for mean, covariance, n in zip(
