@@ -130,7 +130,7 @@ def test_bad_options_of_fit_are_refused(what):
         ("header.csv", "a,b\n", DataError, "header.csv has a header but no rows"),
         ("text.csv", "a,b\n1,2\n3,x\n", DataError, r"text.csv, column 'b' holds text: 'x' in row 1 .*--columns"),
         ("hole.csv", "a,b\n1,2\n,4\n", DataError, r"hole.csv, column 'a': 1 cell .*row 1 "),
-        ("rows.xlsx", "a,b\n1,2\n", SourceError, r"ends in '.xlsx'; expected .csv, .tsv, .txt or .parquet"),
+        ("rows.xlsx", "a,b\n1,2\n", SourceError, r"ends in '.xlsx'; expected .csv, .tsv, .txt, .parquet"),
         ("rows.parquet", "a,b\n1,2\n", SourceError, "rows.parquet' cannot be read"),
         ("ragged.csv", "a,b\n1,2\n3\n", SourceError, "ragged.csv' cannot be read"),
         ("same.csv", "a,a\n1,2\n3,4\n", DataError, "several columns named 'a'"),
@@ -142,8 +142,8 @@ def test_bad_files_are_refused(tmp_path, name, text, error, words):
         mx.fit(tmp_path / name)
 
 
-def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(SourceError, match="is a folder; name one CSV or Parquet file"):
+def test_a_folder_without_rows_is_refused(tmp_path):
+    with pytest.raises(SourceError, match=r"the folder .* holds no file that ends in .csv"):
         mx.fit(tmp_path)
 
 

@@ -46,6 +46,7 @@ _WHERE = {
     "Penalty": "mixtura.regularization",
     "ConjugatePrior": "mixtura.regularization",
     "explain": "mixtura.explanation",
+    "scan": "mixtura.sources.scan",
     "load": "mixtura.persistence",
     # scikit-learn's face: not in `__all__`, as a star import must neither need nor load scikit-learn
     "BayesianGaussianMixture": "mixtura.estimators.bayesian",
@@ -93,6 +94,7 @@ __all__ = [
     "online_em",
     "quantile",
     "reduce",
+    "scan",
     "standard_errors",
 ]
 
@@ -124,6 +126,7 @@ if TYPE_CHECKING:
     from mixtura.persistence import load
     from mixtura.regularization import ConjugatePrior, EigenvalueRatio, Penalty, Regularization
     from mixtura.result import Fit
+    from mixtura.sources.scan import scan
 
 
 def __getattr__(name: str) -> Any:

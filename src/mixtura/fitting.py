@@ -42,6 +42,8 @@ def fit(
     noise: Any = None,
     sample_weight: Any = None,
     columns: Sequence[str] | None = None,
+    where: Any = None,
+    memory_limit: int | str | None = None,
     names: Sequence[str] | None = None,
     tol: float | None = None,
     max_iter: int = 5000,
@@ -60,7 +62,7 @@ def fit(
 
     Parameters
     ----------
-    X : (n_samples, n_features) array, data frame, or path of a CSV or Parquet file
+    X : (n_samples, n_features) array, data frame, file, folder, pattern like "data/*.parquet", or stream (`scan`)
     n_components : a number or several; 1 to 9 where not given (at most the number of rows)
     structure : "all", a name, several, or a text like "VVV,EEE" (see `Gaussian`); "FA2" has two factors
         (`FactorAnalyzers`, for many columns), "FA" chooses how many, up to six
@@ -80,6 +82,9 @@ def fit(
         has the label −1. True looks for rows with far neighbours (Byers & Raftery 1998) to start from.
     sample_weight : (n_samples,), optional; weight 2 counts a row twice, also in the criteria
     columns : names, optional: which columns of a file or data frame to use, or what those of an array are called
+    where : which rows of files or a stream count, optional: a text like "x > 0 and species == 'setosa'" (see `scan`)
+    memory_limit : bytes, or a text like "2 GB"; "512 MB" where not given. Files that need more than a quarter of it as
+        an array are read block by block, once for every pass.
     names : of the components, optional
     tol : nats per row: EM stops where Aitken's estimate of the remaining gain lies below it three times running.
         None is 1e-10 up to 10,000 rows, rising with their square to 1e-6 for a million and more: few rows give ICL,
@@ -118,7 +123,7 @@ def fit(
     >>> found.mixture.n_components, found.converged
     (2, True)
     """
-    source = open_source(X, sample_weight, columns)
+    source = open_source(X, sample_weight, columns, where, memory_limit)
     check_columns(source)
     criterion = check_criterion(criterion)
     if on_degenerate not in ("warn", "raise"):

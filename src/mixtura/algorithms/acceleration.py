@@ -72,7 +72,7 @@ class _Walk:
         self.admit = sweep.admit
         self.free = FreeParameters(sweep.totals.spread, self.stepper.floor)
         self.history: deque[tuple[Array, Array]] = deque(maxlen=HISTORY)
-        self.stop = Aitken(rules.tol, self.total_weight)
+        self.stop = Aitken(rules.tol, self.total_weight, sweep.source.dtype)
         self.longest = LONGEST_STEP
         self.patience = 0
         self.gain = math.inf

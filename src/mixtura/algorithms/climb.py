@@ -130,7 +130,7 @@ class Stepper:
 
 def plain_em(climb: Climb, sweep: Sweep, rules: Rules, on_iteration: OnIteration | None = None) -> Climbing:
     """EM, step by step, until Aitken's estimate says that the limit is near."""
-    stop = Aitken(rules.tol, sweep.source.total_weight)
+    stop = Aitken(rules.tol, sweep.source.total_weight, sweep.source.dtype)
     stepper = Stepper(sweep, climb, on_iteration)
     mixture = climb.mixture
     while True:

@@ -144,7 +144,7 @@ def em(
         raise ShapeError(
             f"X has {source.n_features} columns but theta has {theta.n_features} features; expected as many."
         )
-    stop = Aitken(as_positive(tol, "tol"), source.total_weight) if tol is not None else None
+    stop = Aitken(as_positive(tol, "tol"), source.total_weight, source.dtype) if tol is not None else None
     max_iter = None if max_iter is None else as_count(max_iter, "max_iter")
     sweep = Sweep(source, n_threads, engine, as_regularization(regularization))
     return _iterate(sweep, sweep.admit(inward(theta, source.coordinates)), stop, max_iter)
@@ -232,11 +232,10 @@ def check_certificate(iteration: Iteration, next_log_likelihood: float, source: 
     if iteration.collapsed or iteration.emptied:
         return
     low, bound = iteration.objective, iteration.lower_bound
-    dtype = getattr(getattr(source, "X", None), "dtype", np.float64)
     size = abs(low) + abs(next_log_likelihood) + abs(bound) + source.total_weight * (source.n_features + 1)
     squares = getattr(iteration.statistics.moments, "squares", None)
     size += float(np.sum(squares)) if squares is not None else 0.0
-    slack = (SINGLE_ROUNDING if dtype == np.float32 else ROUNDING) * size
+    slack = (SINGLE_ROUNDING if source.dtype == np.float32 else ROUNDING) * size
     if not (low - slack <= bound <= next_log_likelihood + slack):
         slack *= max(m.components.rounding_grows for m in (iteration.inner_before, iteration.inner_after))
     if not (low - slack <= bound <= next_log_likelihood + slack):

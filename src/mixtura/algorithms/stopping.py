@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
+
+ROUNDING, SINGLE_ROUNDING = 8 * float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps) / 4
+"""Relative rounding of a log-likelihood over float64 and over float32 rows, where densities have seven digits."""
 
 CONFIRMATIONS = 3
 """How many times running the estimate must lie below the tolerance."""
@@ -20,11 +24,13 @@ class Aitken:
     ----------
     tol : nats per unit of row weight; converged where the estimate lies below tol · Σw three times running
     total_weight : Σw
+    dtype : of the rows: a gain within the rounding of the log-likelihood is none
     """
 
-    def __init__(self, tol: float, total_weight: float) -> None:
+    def __init__(self, tol: float, total_weight: float, dtype: npt.DTypeLike = np.float64) -> None:
         self.threshold = tol * total_weight
         self.remaining = math.inf
+        self.rounding = SINGLE_ROUNDING if np.dtype(dtype) == np.float32 else ROUNDING
         self._last: float | None = None
         self._gain: float | None = None
         self._confirmed = 0
@@ -38,16 +44,16 @@ class Aitken:
         """Take the next log-likelihood (total nats) and say whether to stop."""
         if self._last is not None:
             gain = log_likelihood - self._last
-            self.remaining = remaining_gain(self._gain, gain, log_likelihood)
+            self.remaining = remaining_gain(self._gain, gain, log_likelihood, self.rounding)
             self._confirmed = self._confirmed + 1 if self.remaining <= self.threshold else 0
             self._gain = gain
         self._last = log_likelihood
         return self._confirmed >= CONFIRMATIONS
 
 
-def remaining_gain(before: float | None, gain: float, log_likelihood: float) -> float:
+def remaining_gain(before: float | None, gain: float, log_likelihood: float, rounding: float = ROUNDING) -> float:
     """The estimate, total nats: 0 where the gain is rounding, infinite where gains do not shrink yet."""
-    if abs(gain) <= 8 * np.finfo(float).eps * abs(log_likelihood):
+    if abs(gain) <= rounding * abs(log_likelihood):
         return 0.0
     if before is None or not 0 < gain < before:
         return math.inf

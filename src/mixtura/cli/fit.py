@@ -43,6 +43,13 @@ if TYPE_CHECKING:
 )
 @columns_option
 @weights_option
+@click.option("--where", metavar="TEXT", help="Which rows count, for instance \"x > 0 and kind == 'a'\". Default: all.")
+@click.option(
+    "--memory-limit",
+    metavar="SIZE",
+    show_default="512 MB",
+    help="Files that would take more than a quarter of this are read block by block.",
+)
 @criterion_option("bic", "icl", "aic", "aicc", "caic", "cv")
 @click.option("--starts", type=int, default=12, show_default=True, help="Partitions each candidate starts from.")
 @click.option("--improve/--no-improve", default=True, show_default=True, help="Leave optima by splitting and merging.")
@@ -74,7 +81,11 @@ if TYPE_CHECKING:
 @json_option
 @click.option("--quiet", "-q", is_flag=True, help="Print no report and no progress.")
 def command(data: str, out: str | None, table: str | None, as_json: bool, quiet: bool, **options: Any) -> None:
-    """Find the groups in DATA, a .csv, .tsv or .parquet file: how many, what they are like, and how sure that is."""
+    """Find the groups in DATA: how many, what they are like, and how sure that is.
+
+    DATA is a file, a folder, or a pattern like 'data/*.parquet': CSV, TSV, Parquet, Arrow (IPC, Feather) or .npy, of
+    any size.
+    """
     from mixtura.cli.output import check_outputs, on_terminal, show_document, show_json, write_table
     from mixtura.report.fitted import fit_document
     from mixtura.report.records import fit_record
@@ -105,6 +116,8 @@ def run_fit(
     columns: tuple[list[str], ...],
     criterion: str,
     weights: str | None,
+    where: str | None,
+    memory_limit: str | None,
     start: str | None,
     fixed: tuple[tuple[str, list[int] | bool], ...],
     starts: int,
@@ -116,7 +129,7 @@ def run_fit(
     from mixtura.cli.progress import search_progress
     from mixtura.cli.rows import read_rows
 
-    source = read_rows(data, joined(columns), weights)
+    source = read_rows(data, joined(columns), weights, where, memory_limit)
     n_components: Any = components[0] if components and len(components) == 1 else components
     with search_progress(not silent and sys.stderr.isatty(), criterion) as progress:
         found = mx.fit(

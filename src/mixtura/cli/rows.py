@@ -17,19 +17,22 @@ if TYPE_CHECKING:
     from mixtura.sources import Source
 
 
-def read_rows(path: str, columns: Sequence[str] | None = None, weights: str | None = None) -> Source:
-    """The rows of a file as a source: the named columns, or all but the weights."""
-    from mixtura.sources import ArraySource
-    from mixtura.sources.files import choose_columns, table_to_array
+def read_rows(
+    path: str,
+    columns: Sequence[str] | None = None,
+    weights: str | None = None,
+    where: str | None = None,
+    memory_limit: str | None = None,
+) -> Source:
+    """The rows of files as a source: the named columns, or all but the weights."""
+    from mixtura.sources.scan import MEMORY_LIMIT, scan
 
-    table, where = open_table(path), Path(path).name
-    row_weights = None
-    if weights is not None:
-        row_weights = table_to_array(choose_columns(table, [weights], where), where)[:, 0]
-        table = table if columns is not None else table.drop_columns([weights])
     _refuse_repeated(columns or (), "--columns")
-    table = choose_columns(table, columns, where)
-    return ArraySource.checked(table_to_array(table, where), row_weights, table.column_names)
+    limit = memory_limit or MEMORY_LIMIT
+    source = scan(path, columns, where=where, sample_weight=weights, memory_limit=limit)
+    if columns is None:
+        _warn_of_numbers(source.columns or (), Path(path).name)
+    return source
 
 
 def open_table(path: str) -> pa.Table:
@@ -38,14 +41,19 @@ def open_table(path: str) -> pa.Table:
 
     table = read_table(path)
     _refuse_repeated(table.column_names, repr(Path(path).name))
-    if table.num_columns and all(map(_is_number, table.column_names)):
+    _warn_of_numbers(table.column_names, Path(path).name)
+    return table
+
+
+def _warn_of_numbers(names: Sequence[str], where: str) -> None:
+    """Warn where a header looks like a row."""
+    if names and all(map(_is_number, names)):
         warnings.warn(
-            f"the first line of {Path(path).name!r} looks like numbers ({', '.join(table.column_names[:4])}) but is "
+            f"the first line of {where!r} looks like numbers ({', '.join(names[:4])}) but is "
             "taken as the names of the columns; put a line of names above it.",
             MixturaWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-    return table
 
 
 def rows_for_model(table: pa.Table, mixture: Mixture[Any], where: str) -> Any:

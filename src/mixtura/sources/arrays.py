@@ -12,12 +12,9 @@ import numpy.typing as npt
 
 from mixtura import _core
 from mixtura.errors import DataError, ShapeError
-from mixtura.sources.base import Chunk, Coordinates, Source
+from mixtura.sources.base import Chunk, Coordinates, Source, chunk_rows, coordinate_stride, resolution_of
 from mixtura.threads import thread_count
 from mixtura.validation import Array, as_sample_weight, check_finite_rows
-
-SAMPLE_ROWS = 1001
-"""Rows, evenly spaced, that choose the inner coordinates."""
 
 CHECK_ROWS = 65536
 """Rows looked at together when bad cells are counted, so that this needs no copy of the data."""
@@ -76,18 +73,17 @@ class ArraySource(Source):
     def total_weight(self) -> float:
         return float(self.n_samples if self.sample_weight is None else self.sample_weight.sum())
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.X.dtype
+
     @cached_property
     def coordinates(self) -> Coordinates:
-        rows = np.linspace(0, self.n_samples - 1, min(self.n_samples, SAMPLE_ROWS)).astype(np.intp)
-        return Coordinates.of_sample(self.X[rows].astype(np.float64))
+        return Coordinates.of_sample(self.X[:: coordinate_stride(self.n_samples)].astype(np.float64))
 
     @cached_property
     def resolution(self) -> Array:
-        lowest, highest = self.ranges
-        largest = np.maximum(highest, -lowest).astype(self.X.dtype)
-        tiny = np.finfo(self.X.dtype).tiny
-        resolution: Array = np.spacing(np.maximum(largest, tiny)).astype(np.float64)
-        return resolution
+        return resolution_of(*self.ranges, self.X.dtype)
 
     @property
     def ranges(self) -> tuple[Array, Array]:
@@ -99,7 +95,15 @@ class ArraySource(Source):
         return _core.scan(self.X, thread_count(None))
 
     def chunks(self) -> Iterator[Chunk]:
-        yield Chunk(self.X, self.sample_weight, 0)
+        size = chunk_rows(self.n_features, self.X.itemsize)
+        for start in range(0, self.n_samples, size):
+            piece = slice(start, start + size)
+            yield Chunk(self.X[piece], None if self.sample_weight is None else self.sample_weight[piece], start)
+
+    def select(self, columns: Sequence[str]) -> ArraySource:
+        assert self.columns is not None
+        index = [self.columns.index(name) for name in columns]
+        return ArraySource(self.X[:, index], self.sample_weight, tuple(columns))
 
     def sample(self, n: int, rng: np.random.Generator) -> Source:
         if n >= self.n_samples:

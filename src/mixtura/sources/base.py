@@ -4,17 +4,48 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from mixtura.errors import ParameterError
 from mixtura.families.base import Family
 from mixtura.validation import Array
 
 F = TypeVar("F", bound=Family)
+
+
+CHUNK_BYTES, FEWEST_CHUNK_ROWS, MOST_CHUNK_ROWS = 16 << 20, 1 << 14, 1 << 20
+
+COORDINATE_ROWS = 1024
+"""Rows at most that choose the inner coordinates."""
+
+
+def chunk_rows(n_features: int, itemsize: int) -> int:
+    """Rows of every chunk but the last: about 16 MiB. All sources cut there, so that their sums have equal bits."""
+    rows = MOST_CHUNK_ROWS
+    while rows > FEWEST_CHUNK_ROWS and rows * n_features * itemsize > CHUNK_BYTES:
+        rows //= 2
+    return rows
+
+
+def coordinate_stride(n_samples: int) -> int:
+    """Rows 0, s, 2s, … choose the inner coordinates; s is a power of two, so that a stream can thin them out."""
+    stride = 1
+    while -(-n_samples // stride) > COORDINATE_ROWS:
+        stride *= 2
+    return stride
+
+
+def resolution_of(lowest: Array, highest: Array, dtype: npt.DTypeLike) -> Array:
+    """(n_features,): the rounding unit of the largest value of each column."""
+    kind = np.dtype(dtype)
+    largest = np.maximum(highest, -lowest).astype(kind)
+    resolution: Array = np.spacing(np.maximum(largest, np.finfo(kind).tiny)).astype(np.float64)
+    return resolution
 
 
 class Chunk(NamedTuple):
@@ -89,6 +120,11 @@ class Source(ABC):
     def n_features(self) -> int: ...
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """The kind of number the rows come in: float64 or float32."""
+        return np.dtype(np.float64)
+
+    @property
     @abstractmethod
     def total_weight(self) -> float:
         """Σ w: the number of rows where they have no weights."""
@@ -120,6 +156,10 @@ class Source(ABC):
 
         An array gives one row of each of `n` equal stretches: a draw that costs nothing by the rows left out.
         """
+
+    def select(self, columns: Sequence[str]) -> Source:
+        """The same rows with some of the columns, by name, in that order; `columns` has to know them."""
+        raise ParameterError(f"columns of a {type(self).__name__} cannot be chosen; choose them where it is made.")
 
     def column_name(self, j: int) -> str:
         """The name of a column, or its number in words."""

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixtura.errors import DataError, SourceError
-from mixtura.sources.arrays import ArraySource
-from mixtura.validation import nearest_names
+from mixtura.sources.conversion import check_names, counted, first_text, is_numeric, text_error
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,17 +49,9 @@ def read_table(path: str | os.PathLike[str]) -> pa.Table:
 
 def choose_columns(table: pa.Table, columns: Sequence[str] | None, where: str) -> pa.Table:
     """The named columns of a table, in that order; unknown names are refused with the nearest ones."""
-    repeated = {name for name in table.column_names if table.column_names.count(name) > 1}
-    if repeated:
-        raise DataError(f"{where} has several columns named {min(repeated)!r}; give each its own name.")
+    check_names(table.column_names if columns is None else columns, table.column_names, where)
     if columns is None:
         return table
-    for name in columns:
-        if name not in table.column_names:
-            raise DataError(
-                f"{where} has no column {name!r}; it has {', '.join(table.column_names)}."
-                f"{nearest_names(name, table.column_names)}"
-            )
     return table.select(list(columns))
 
 
@@ -80,12 +71,9 @@ def table_to_array(table: pa.Table, where: str) -> np.ndarray[Any, np.dtype[Any]
     arrays = []
     for name, column in zip(table.column_names, table.columns, strict=True):
         kind = column.type
-        if not (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_boolean(kind)):
+        if not is_numeric(kind):
             row, cell = first_text(column)
-            raise DataError(
-                f"{where}, column {name!r} holds text: {cell!r} in row {row} (rows counted from 0). "
-                "Choose the numeric columns (columns=… or --columns a,b), or correct the cell."
-            )
+            raise text_error(where, name, cell, row)
         if column.null_count:
             row = next(i for i, v in enumerate(column) if not v.is_valid)
             raise DataError(
@@ -97,45 +85,3 @@ def table_to_array(table: pa.Table, where: str) -> np.ndarray[Any, np.dtype[Any]
     if not arrays:
         raise DataError(f"{where} has no columns; expected at least one.")
     return np.column_stack(arrays)
-
-
-def counted(n: int, what: str) -> str:
-    """`1 cell`, `2 cells`."""
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
-
-
-def first_text(column: Any) -> tuple[int, Any]:
-    """The row and value of the first cell that is not a number."""
-    for row, value in enumerate(column):
-        cell = value.as_py()
-        try:
-            float(cell)
-        except (TypeError, ValueError):
-            return row, cell
-    return 0, column[0].as_py()
-
-
-def read_file(
-    path: str | os.PathLike[str], columns: Sequence[str] | None = None, sample_weight: Any = None
-) -> ArraySource:
-    """A source of the numeric columns of a file.
-
-    Parameters
-    ----------
-    path : of a .csv, .tsv, .txt or .parquet file
-    columns : names of the columns to use, in that order; all of them where not given
-    sample_weight : (n_samples,), or the name of a column that holds the weights
-
-    Raises
-    ------
-    SourceError, DataError
-        See `read_table`, `choose_columns` and `table_to_array`.
-    """
-    table = read_table(path)
-    where = f"{Path(path).name}"
-    weights = sample_weight
-    if isinstance(sample_weight, str):
-        weights = table_to_array(choose_columns(table, [sample_weight], where), where)[:, 0]
-        table = table if columns is not None else table.drop_columns([sample_weight])
-    table = choose_columns(table, columns, where)
-    return ArraySource.checked(table_to_array(table, where), weights, table.column_names)

@@ -17,10 +17,24 @@ def is_frame(X: Any) -> bool:
     if isinstance(X, (np.ndarray, list, tuple)):
         return False
     import narwhals as nw
+
+    return isinstance(_known(X), (nw.DataFrame, nw.LazyFrame))
+
+
+def is_eager_frame(X: Any) -> bool:
+    """Whether X is a data frame whose rows are in memory already."""
+    import narwhals as nw
+
+    return isinstance(_known(X), nw.DataFrame)
+
+
+def _known(X: Any) -> Any:
+    """X as narwhals' frame, or as it is."""
+    import narwhals as nw
     from narwhals.exceptions import DuplicateError
 
     try:
-        return isinstance(nw.from_native(X, pass_through=True, eager_only=False), (nw.DataFrame, nw.LazyFrame))
+        return nw.from_native(X, pass_through=True, eager_only=False)
     except DuplicateError:
         raise DataError("the data frame has several columns of one name; give each its own.") from None
 

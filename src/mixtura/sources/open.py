@@ -11,7 +11,7 @@ import numpy as np
 from mixtura.errors import DataError, ParameterError
 from mixtura.sources.arrays import ArraySource
 from mixtura.sources.base import Source
-from mixtura.sources.frames import frame_to_array, is_frame
+from mixtura.sources.frames import frame_to_array, is_eager_frame, is_frame
 
 
 def as_source(X: Any, sample_weight: Any = None) -> Source:
@@ -19,7 +19,7 @@ def as_source(X: Any, sample_weight: Any = None) -> Source:
 
     Parameters
     ----------
-    X : array-like (n_samples, n_features) or (n_samples,), data frame, path of a CSV or Parquet file, or Source
+    X : array-like (n_samples, n_features) or (n_samples,), data frame, path or stream (see `scan`), or Source
     sample_weight : (n_samples,), optional
 
     Raises
@@ -31,14 +31,21 @@ def as_source(X: Any, sample_weight: Any = None) -> Source:
         if sample_weight is not None:
             raise TypeError("give sample_weight to the source itself, not beside it")
         return X
-    if isinstance(X, (str, os.PathLike)):
-        from mixtura.sources.files import read_file
+    if is_file_or_stream(X):
+        from mixtura.sources.scan import scan
 
-        return read_file(X, sample_weight=sample_weight)
+        return scan(X, sample_weight=sample_weight)
     if is_frame(X):
         array, columns = frame_to_array(X)
         return ArraySource.checked(array, sample_weight, columns)
     return ArraySource.checked(X, sample_weight)
+
+
+def is_file_or_stream(X: Any) -> bool:
+    """Whether X is a path, or speaks the Arrow C stream and is no data frame in memory."""
+    if isinstance(X, (str, os.PathLike)):
+        return True
+    return hasattr(X, "__arrow_c_stream__") and not is_eager_frame(X)
 
 
 def by_columns(source: Source, columns: tuple[str, ...] | None) -> Source:
@@ -49,7 +56,7 @@ def by_columns(source: Source, columns: tuple[str, ...] | None) -> Source:
     DataError
         Where a column is missing.
     """
-    if columns is None or source.columns is None or source.columns == columns or not isinstance(source, ArraySource):
+    if columns is None or source.columns is None or source.columns == columns:
         return source
     missing = [name for name in columns if name not in source.columns]
     if missing:
@@ -57,16 +64,20 @@ def by_columns(source: Source, columns: tuple[str, ...] | None) -> Source:
             f"X has no column {missing[0]!r}; it has {', '.join(source.columns)}. The mixture looks for its columns by "
             "name: rename them, or pass a plain array to go by position."
         )
-    index = [source.columns.index(name) for name in columns]
-    return ArraySource(source.X[:, index], source.sample_weight, columns)
+    return source.select(columns)
 
 
-def open_source(X: Any, sample_weight: Any, columns: Sequence[str] | None) -> Source:
+def open_source(
+    X: Any, sample_weight: Any, columns: Sequence[str] | None, where: Any = None, memory_limit: int | str | None = None
+) -> Source:
     """The rows of a fit; `columns` choose among those of a file or data frame, and name those of an array."""
-    if isinstance(X, (str, os.PathLike)) and columns is not None:
-        from mixtura.sources.files import read_file
+    if is_file_or_stream(X):
+        from mixtura.sources.scan import MEMORY_LIMIT, scan
 
-        return read_file(X, columns, sample_weight)
+        limit = MEMORY_LIMIT if memory_limit is None else memory_limit
+        return scan(X, columns, where=where, sample_weight=sample_weight, memory_limit=limit)
+    if where is not None:
+        raise ParameterError("where chooses rows of files and streams; choose those of arrays and frames yourself.")
     if columns is not None and not isinstance(X, Source) and is_frame(X):
         array, names = frame_to_array(X, columns)
         return ArraySource.checked(array, sample_weight, names)
