@@ -185,11 +185,7 @@ class Search:
             outcome = compete(self.sweep, starts, found.rules, champion=found.climb)
             report = replace(report, tried=report.tried + len(starts), finished=report.finished + len(outcome.finished))
             best = outcome.ends.best_first(outcome.finished)[:1]
-            if (
-                best
-                and not outcome.ends.troubled[best[0]]
-                and outcome.ends.log_likelihood[best[0]] > before + found.slack
-            ):
+            if best and outcome.ends.above(best[0], before + found.slack):
                 found.arrive(outcome.ends.climb(best[0]))
                 start = Start(starts[best[0]], groupings.methods[best[0]])
                 report = replace(report, agreed=1, gap=found.climb.log_likelihood - before, method=start.method)

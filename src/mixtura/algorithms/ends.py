@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mixtura.algorithms.climb import Climb
-from mixtura.algorithms.degeneracy import short_trouble
+from mixtura.algorithms.degeneracy import short_trouble, spurious
 from mixtura.validation import Array, Flags
 
 
@@ -24,6 +24,7 @@ class Ends:
     n_iter : (B,), readings of the rows
     converged : (B,)
     troubled : (B,), whether the end is not to be trusted: `short_trouble` says why
+    suspect : (B,), whether a component is spurious (`degeneracy.spurious`): any other sound end is preferred
     weights : (B, K)
     climb : builds the climb of one of them, with its trace
     """
@@ -32,6 +33,7 @@ class Ends:
     n_iter: npt.NDArray[np.int64]
     converged: Flags
     troubled: Flags
+    suspect: Flags
     weights: Array
     climb: Callable[[int], Climb]
 
@@ -43,6 +45,7 @@ class Ends:
             np.array([c.n_iter for c in climbs]),
             np.array([c.converged for c in climbs]),
             np.array([bool(short_trouble(c)) for c in climbs]),
+            np.array([bool(spurious(c.mixture, c.counts)) for c in climbs]),
             np.stack([c.mixture.weights for c in climbs]),
             list(climbs).__getitem__,
         )
@@ -51,15 +54,21 @@ class Ends:
         return len(self.log_likelihood)
 
     def best_first(self, among: Sequence[int] | None = None) -> list[int]:
-        """Indices: sound ones first, then by falling log-likelihood, ties by index."""
+        """Indices: sound ones first, of these the suspect ones last, then by falling log-likelihood, ties by index."""
         indices = range(len(self)) if among is None else among
-        keys: list[Any] = list(zip(self.troubled.tolist(), (-self.log_likelihood).tolist(), strict=True))
+        keys: list[Any] = list(
+            zip((2 * self.troubled + self.suspect).tolist(), (-self.log_likelihood).tolist(), strict=True)
+        )
         return sorted(indices, key=lambda i: (*keys[i], i))
+
+    def above(self, i: int, value: float) -> bool:
+        """Whether an end is sound, not suspect, and its log-likelihood lies above a value."""
+        return not (self.troubled[i] or self.suspect[i]) and bool(self.log_likelihood[i] > value)
 
     def replaced(self, chosen: Sequence[int], others: Ends) -> Ends:
         """The same numbers but for some; `climb` knows of them already."""
         parts: dict[str, Any] = {}
-        for name in ("log_likelihood", "n_iter", "converged", "troubled", "weights"):
+        for name in ("log_likelihood", "n_iter", "converged", "troubled", "suspect", "weights"):
             parts[name] = getattr(self, name).copy()
             parts[name][list(chosen)] = getattr(others, name)
         return replace(self, **parts)

@@ -54,8 +54,7 @@ class Outcome:
     def winner(self, above: float) -> int | None:
         """The best sound one of the finished, where its log-likelihood lies above a value."""
         best = self.ends.best_first(self.finished)[:1]
-        won = bool(best) and not self.ends.troubled[best[0]] and self.ends.log_likelihood[best[0]] > above
-        return best[0] if won else None
+        return best[0] if best and self.ends.above(best[0], above) else None
 
 
 def compete(sweep: Sweep, starts: Stack, rules: Rules, champion: Climb | None = None) -> Outcome:
