@@ -243,7 +243,7 @@ def test_bad_rows_change_nothing():
         learner.update(np.where(np.arange(3) == 1, np.nan, X[:5]))
     with pytest.raises(DataError, match="nothing was learnt"):
         learner.update(np.concatenate([X, np.full((1, 3), 1e200)]))
-    with pytest.raises(ShapeError, match="X has 2 columns but the mixture has 3"):
+    with pytest.raises(ShapeError, match="X has 2 columns but theta has 3"):
         learner.update(X[:, :2])
     assert learner.mixture == before
     assert learner.total_weight == 1_000
@@ -279,3 +279,17 @@ def test_a_step_knows_its_mixture_later_too():
     again = mx.OnlineEM(start)
     assert again.update(X[:500]).mixture == steps[0].mixture
     assert replace(steps[0], index=5).mixture == steps[0].mixture
+
+
+def test_factor_analysers_learn_too():
+    rng = np.random.default_rng(0)
+    loadings = rng.normal(size=(2, 6, 2))
+    truth = mx.Mixture([0.4, 0.6], mx.FactorAnalyzers([np.zeros(6), np.full(6, 3.0)], loadings, np.full((2, 6), 0.5)))
+    X = truth.sample(40_000, 1)[0]
+    start = mx.fit(X[:300], 2, "FA2").mixture
+    learner = mx.OnlineEM(start)
+    learner.update(X[:10_000])
+    last = pickle.loads(pickle.dumps(learner)).update(X[10_000:])
+    assert last.mixture.structure == "FA2"
+    assert not last.collapsed
+    assert gap(X, start, truth, last.mixture) < 0.02

@@ -14,6 +14,8 @@ _WHERE = {
     "FactorAnalyzers": "mixtura.families.factor_analyzers",
     "em": "mixtura.algorithms.iteration",
     "Iteration": "mixtura.algorithms.iteration",
+    "Reading": "mixtura.algorithms.incremental",
+    "incremental_em": "mixtura.algorithms.incremental",
     "OnlineEM": "mixtura.algorithms.online",
     "OnlineStep": "mixtura.algorithms.online",
     "online_em": "mixtura.algorithms.online",
@@ -67,6 +69,7 @@ __all__ = [
     "OnlineEM",
     "OnlineStep",
     "Penalty",
+    "Reading",
     "Regularization",
     "adjusted_rand",
     "bootstrap",
@@ -81,6 +84,7 @@ __all__ = [
     "fit",
     "fit_many",
     "highest_density_region",
+    "incremental_em",
     "jackknife",
     "kullback_leibler",
     "l2_distance",
@@ -99,6 +103,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from mixtura.algorithms.incremental import Reading, incremental_em
     from mixtura.algorithms.iteration import Iteration, em
     from mixtura.algorithms.online import OnlineEM, OnlineStep, online_em
     from mixtura.clusters.cores import merge_by_density

@@ -17,7 +17,7 @@ import numpy as np
 
 from mixtura.algorithms.stopping import Aitken
 from mixtura.errors import CertificateError, ParameterError, ShapeError
-from mixtura.families.base import Family, Statistics
+from mixtura.families.base import Family, MStep, Statistics
 from mixtura.mixture import Mixture
 from mixtura.regularization import Regularization, as_regularization
 from mixtura.sources import Coordinates, Source, as_source, by_columns
@@ -135,19 +135,25 @@ def em(
     1 -24.513 -11.079
     2 -10.956 -10.845
     """
-    if not isinstance(theta, Mixture):
-        raise ParameterError(f"theta is {theta!r}; expected a mixtura.Mixture to start from.")
+    source = rows_for(theta, X, sample_weight)
     if fixed is not None:
         theta = theta.with_fixed(fixed)
+    stop = Aitken(as_positive(tol, "tol"), source.total_weight, source.dtype) if tol is not None else None
+    max_iter = None if max_iter is None else as_count(max_iter, "max_iter")
+    sweep = Sweep(source, n_threads, engine, as_regularization(regularization))
+    return _iterate(sweep, sweep.admit(inward(theta, source.coordinates)), stop, max_iter)
+
+
+def rows_for(theta: Any, X: Any, sample_weight: Any = None) -> Source:
+    """The rows that a mixture is to learn from, in its columns, after a look whether it is one and both fit."""
+    if not isinstance(theta, Mixture):
+        raise ParameterError(f"theta is {theta!r}; expected a mixtura.Mixture to start from.")
     source = by_columns(as_source(X, sample_weight), theta.columns)
     if source.n_features != theta.n_features:
         raise ShapeError(
             f"X has {source.n_features} columns but theta has {theta.n_features} features; expected as many."
         )
-    stop = Aitken(as_positive(tol, "tol"), source.total_weight, source.dtype) if tol is not None else None
-    max_iter = None if max_iter is None else as_count(max_iter, "max_iter")
-    sweep = Sweep(source, n_threads, engine, as_regularization(regularization))
-    return _iterate(sweep, sweep.admit(inward(theta, source.coordinates)), stop, max_iter)
+    return source
 
 
 def _iterate(sweep: Sweep, inner: Mixture[Any], stop: Aitken | None, max_iter: int | None) -> Iterator[Iteration]:
@@ -170,8 +176,7 @@ def advance(
     index: int, inner: Mixture[Any], statistics: Statistics[Any], floor: Array, coordinates: Coordinates
 ) -> Iteration:
     """The M-step after an E-step, and the bound: no row is read."""
-    step = statistics.m_step(floor, None if inner.fixed is None else inner.fixed.held(inner.components))
-    after = weighed(inner, step.components, statistics)
+    after, step = maximised(inner, statistics, floor)
     return Iteration(
         index,
         statistics,
@@ -184,7 +189,13 @@ def advance(
     )
 
 
-def weighed(before: Mixture[Any], components: Family, statistics: Statistics[Any]) -> Mixture[Any]:
+def maximised(before: Mixture[Any], statistics: Statistics[Any], floor: Array) -> tuple[Mixture[Any], MStep]:
+    """The M-step: the mixture that maximises Q beside what `before` holds fixed, and what could not move freely."""
+    step = statistics.m_step(floor, None if before.fixed is None else before.fixed.held(before.components))
+    return _weighed(before, step.components, statistics), step
+
+
+def _weighed(before: Mixture[Any], components: Family, statistics: Statistics[Any]) -> Mixture[Any]:
     """New components with the weights that maximise Σ N_k log π_k: N_k / N, or equal shares of what noise leaves."""
     total = statistics.total_weight
     if before.fixed is not None and before.fixed.weights:

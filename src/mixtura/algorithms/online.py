@@ -16,12 +16,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mixtura.algorithms.iteration import FLOOR_UNITS, inward, outward, weighed
-from mixtura.errors import DataError, DegenerateWarning, ParameterError, ShapeError
+from mixtura.algorithms.iteration import FLOOR_UNITS, inward, maximised, outward, rows_for
+from mixtura.errors import DataError, DegenerateWarning, ParameterError
 from mixtura.families.base import MStep, Statistics
 from mixtura.families.running import blended, check_gaussian, expected, scaled
 from mixtura.mixture import Mixture
-from mixtura.sources import ArraySource, Coordinates, Source, as_source, by_columns
+from mixtura.sources import ArraySource, Coordinates, Source
 from mixtura.sweep import Sweep
 from mixtura.sweep.blocks import blocks as cut
 from mixtura.validation import Array, as_count, as_positive
@@ -76,7 +76,7 @@ class OnlineStep:
         """The M-step of the averaged statistics, in data units; where memory is limited `latest` itself."""
         if self.averaged is None:
             return self.latest
-        return outward(_m_step(self.inner_latest, self.averaged, self.floor)[0], self.coordinates)
+        return outward(_maximised(self.inner_latest, self.averaged, self.total_weight, self.floor)[0], self.coordinates)
 
 
 class OnlineEM:
@@ -178,12 +178,7 @@ class OnlineEM:
         DataError, ShapeError
             Where the rows cannot be used, or lie beyond the reach of floating point; nothing has changed then.
         """
-        block = by_columns(as_source(X, sample_weight), self._start.columns)
-        if block.n_features != self._start.n_features:
-            raise ShapeError(
-                f"X has {block.n_features} columns but the mixture has {self._start.n_features}; expected as many."
-            )
-        step = self._learn(block)
+        step = self._learn(rows_for(self._start, X, sample_weight))
         sound = self._last is None or not (self._last.collapsed or self._last.emptied)
         self._last = step
         if sound and (step.collapsed or step.emptied):
@@ -248,7 +243,7 @@ class OnlineEM:
             share = 1 - (seen / (seen + weight)) ** (FORGETTING + 1)
             averaged = running if last is None or last.averaged is None else blended(last.averaged, running, share)
         floor = FLOOR_UNITS * piece.resolution / coordinates.scale
-        after, step = _m_step(theta, running, floor)
+        after, step = _maximised(theta, running, seen + weight, floor)
         return OnlineStep(
             1,
             piece.n_samples,
@@ -265,10 +260,11 @@ class OnlineEM:
         )
 
 
-def _m_step(theta: Mixture[Any], statistics: Statistics[Any], floor: Array) -> tuple[Mixture[Any], MStep]:
-    """The mixture of some statistics, with what `theta` holds fixed, and what could not move freely."""
-    step = statistics.m_step(floor, None if theta.fixed is None else theta.fixed.held(theta.components))
-    return weighed(theta, step.components, statistics), step
+def _maximised(
+    theta: Mixture[Any], of_a_row: Statistics[Any], total_weight: float, floor: Array
+) -> tuple[Mixture[Any], MStep]:
+    """The M-step of running statistics, counted in rows again: a component of few rows is told from one of many."""
+    return maximised(theta, scaled(of_a_row, total_weight), floor)
 
 
 def online_em(
@@ -318,10 +314,10 @@ def online_em(
         if sample_weight is not None:
             raise ParameterError("sample_weight goes with one array; for blocks give each its own in OnlineEM.update.")
         return map(learner.update, rows)
-    return map(learner.update, _blocks_of(by_columns(as_source(rows, sample_weight), theta.columns), size))
+    return map(learner.update, blocks_of(rows_for(theta, rows, sample_weight), size))
 
 
-def _blocks_of(source: Source, size: int) -> Iterable[Source]:
+def blocks_of(source: Source, size: int) -> Iterable[Source]:
     """A source in blocks of that many rows; blocks of no weight are left out."""
     for chunk in source.chunks():
         for block in cut(chunk, size):

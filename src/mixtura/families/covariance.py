@@ -173,8 +173,8 @@ STRUCTURES: dict[str, Structure] = dict(
 
 
 def structure_named(name: str) -> Structure:
-    """The row of the table with that name."""
-    return STRUCTURES[name]
+    """The structure of a canonical name, for a mixture that is known to fit it."""
+    return _factors_of_number(int(name[2:])) if _is_factor_analytic(name) else STRUCTURES[name]
 
 
 ALIASES = {"FULL": "VVV", "TIED": "EEE", "DIAG": "VVI", "SPHERICAL": "VII"}
@@ -194,8 +194,12 @@ def _factor_analytic(name: str, n_features: int) -> Structure:
             f"structure {name!r} with {n_features} columns: so many factors say no less than a full covariance; "
             f"expected {known}, or VVV{'' if n_features > 1 else ' (V in one column)'}."
         )
+    return _factors_of_number(q)
+
+
+def _factors_of_number(q: int) -> Structure:
     words = f"{q} common factor{'s' if q > 1 else ''} and a rest of its own for each column"
-    return Structure(name, FULL, False, lambda k, d: factor_parameters(k, d, q), words, None, q)
+    return Structure(f"FA{q}", FULL, False, lambda k, d: factor_parameters(k, d, q), words, None, q)
 
 
 def _is_factor_analytic(name: str) -> bool:

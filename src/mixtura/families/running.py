@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from mixtura.errors import ParameterError
-from mixtura.families.base import Statistics
+from mixtura.families.base import Family, Statistics
 from mixtura.families.gaussian import Gaussian, GaussianMoments
 from mixtura.linalg import solve_lower_stack
 from mixtura.validation import Array
 
 
-def about(statistics: Statistics[Any], origin: Gaussian) -> Statistics[GaussianMoments]:
+def about(statistics: Statistics[Any], origin: Family) -> Statistics[GaussianMoments]:
     """The same sums in coordinates whitened by other components of the same structure.
 
     s' = A s + N b,  T' = A T Aᵀ + (A s) bᵀ + b (A s)ᵀ + N b bᵀ
@@ -27,6 +27,7 @@ def about(statistics: Statistics[Any], origin: Gaussian) -> Statistics[GaussianM
     if old is origin:
         return statistics
     assert isinstance(old, Gaussian)
+    assert isinstance(origin, Gaussian)
     form, shared = old.constraint.form, old.constraint.shared
     turned = form.whiten_each(origin.factors, form.unwhiten(old.factors, moments.sums))
     shift = form.whiten_each(origin.factors, old.means - origin.means)
@@ -68,7 +69,6 @@ def blended(
     old: Statistics[GaussianMoments], new: Statistics[GaussianMoments], share: float
 ) -> Statistics[GaussianMoments]:
     """(1 − share) · old + share · new, about the origin of the new."""
-    assert isinstance(new.origin, Gaussian)
     return scaled(about(old, new.origin), 1 - share) + scaled(new, share)
 
 
