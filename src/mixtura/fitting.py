@@ -136,7 +136,7 @@ def fit(
         default_tol_per_parameter(source.total_weight) if tol is None else 0.0,
         bool(improve),
         bool(equal_weights),
-        background_of(noise, source),
+        background=background_of(noise, source),
     )
     remedy = as_regularization(regularization)
     sweep = Sweep(source, n_threads, engine, remedy)

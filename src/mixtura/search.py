@@ -71,6 +71,8 @@ class Options:
     """Whether groups are split and merged once the starts have ended."""
     equal_weights: bool = False
     """Whether all components have the same weight by assumption."""
+    wary: bool = True
+    """Whether spurious ends lose to any other sound one."""
     background: Background | None = None
     """Noise beside the components, and the rows that are none."""
 
@@ -143,7 +145,7 @@ class Search:
         tol = max(self.options.tol, self.options.tol_per_parameter * starts[0].n_parameters / total_weight)
         whole = sample is self.sweep
         coarse = tol if whole else level_tolerance(starts[0], n_rows, tol)
-        rules = Rules(coarse, self.options.max_iter, equal_weights=self.options.equal_weights)
+        rules = Rules(coarse, self.options.max_iter, equal_weights=self.options.equal_weights, wary=self.options.wary)
         slack = max(AGREEMENT, rules.tol * sample.source.total_weight)
         outcome = compete(sample, starts, rules)
         best = _quickest(outcome, 10 * tol * total_weight)

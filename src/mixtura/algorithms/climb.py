@@ -90,12 +90,14 @@ class Rules:
     max_iter : readings of the rows at most
     give_up : end at the first collapsed or emptied component; otherwise go on above the floor
     equal_weights : start with equal weights and leave them so
+    wary : let spurious ends lose to any other sound one; otherwise the likelihood alone decides
     """
 
     tol: float
     max_iter: int
     give_up: bool = True
     equal_weights: bool = False
+    wary: bool = True
 
 
 class Stepper:

@@ -61,6 +61,10 @@ class Ends:
         )
         return sorted(indices, key=lambda i: (*keys[i], i))
 
+    def trusting(self) -> Ends:
+        """The same with none suspect."""
+        return replace(self, suspect=np.zeros_like(self.suspect))
+
     def above(self, i: int, value: float) -> bool:
         """Whether an end is sound, not suspect, and its log-likelihood lies above a value."""
         return not (self.troubled[i] or self.suspect[i]) and bool(self.log_likelihood[i] > value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,7 @@ def compete(sweep: Sweep, starts: Stack, rules: Rules, champion: Climb | None = 
     near = max(rules.tol, NEAR_GAIN / sweep.source.total_weight)
     ends, here = None, starts
     for run, most in rounds:
-        further, here = _climbs(sweep, here, Rules(near, run))
+        further, here = _climbs(sweep, here, replace(rules, tol=near, max_iter=run))
         ends = further if ends is None else ends.carried_on(alive, further)
         ahead = _leaders(ends, alive, most)
         leader = [ahead.get(i, -1) for i in leader]
@@ -108,9 +108,11 @@ def _may_win(ends: Ends, i: int, champion: Climb) -> bool:
 def _climbs(sweep: Sweep, starts: Stack, rules: Rules) -> tuple[Ends, Stack]:
     """Compiled where the core can, else accelerated and in step."""
     if core_serves(sweep, starts.structure):
-        return climb_compiled(sweep, starts, rules.tol, rules.max_iter)
-    climbs = climb_all(sweep, [starts[i] for i in range(len(starts))], rules, accelerated_em)
-    return Ends.of(climbs), Stack.of([climb.mixture for climb in climbs])
+        ends, stack = climb_compiled(sweep, starts, rules.tol, rules.max_iter)
+    else:
+        climbs = climb_all(sweep, [starts[i] for i in range(len(starts))], rules, accelerated_em)
+        ends, stack = Ends.of(climbs), Stack.of([climb.mixture for climb in climbs])
+    return ends if rules.wary else ends.trusting(), stack
 
 
 def _leaders(ends: Ends, alive: Sequence[int], most: int) -> dict[int, int]:

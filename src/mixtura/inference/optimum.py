@@ -26,6 +26,7 @@ class Procedure:
 
     def __call__(self, source: Source, numbers: Iterable[int]) -> list[Candidate]:
         """Candidates for some numbers of components, in order; later ones also start from earlier ones."""
-        options = Options(self.n_starts, REMAINING / source.total_weight, MAX_ITER, self.seed)
+        tol = REMAINING / source.total_weight
+        options = Options(self.n_starts, tol, MAX_ITER, self.seed, wary=False)  # a statistic is that of the likelihood
         search = Search(Sweep(source, 1), options)
         return [search.candidate(self.structure, k) for k in numbers]
