@@ -56,6 +56,9 @@ _WHERE = {
     "from_sklearn": "mixtura.interchange",
     "to_scipy": "mixtura.interchange",
     "to_sklearn": "mixtura.interchange",
+    "MixtureClassifier": "mixtura.estimators.classifier",
+    "MixtureRegressor": "mixtura.estimators.regressor",
+    "MixtureOutlierDetector": "mixtura.estimators.outliers",
 }
 __all__ = [
     "ConjugatePrior",
@@ -116,6 +119,9 @@ if TYPE_CHECKING:
     from mixtura.densities.reduction import reduce
     from mixtura.densities.regions import highest_density_region
     from mixtura.estimators.bayesian import BayesianGaussianMixture as BayesianGaussianMixture
+    from mixtura.estimators.classifier import MixtureClassifier as MixtureClassifier
+    from mixtura.estimators.outliers import MixtureOutlierDetector as MixtureOutlierDetector
+    from mixtura.estimators.regressor import MixtureRegressor as MixtureRegressor
     from mixtura.explanation.explain import explain
     from mixtura.families.factor_analyzers import FactorAnalyzers
     from mixtura.families.gaussian import Gaussian
