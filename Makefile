@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin
 
-.PHONY: help demo test slow lint types doctest check bench pictures screenshots build clean
+.PHONY: help demo test slow lint types doctest check bench pictures screenshots docs build clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,11 +40,15 @@ pictures: $(VENV)/.test  ## draw the pictures of README and docs again
 screenshots: $(VENV)/.test  ## photograph the pages for the docs again (needs Chromium)
 	$(RUN)/python docs/screenshots.py
 
+docs: $(VENV)/.docs   ## the documentation's site, in build/docs: no network, no warning, no dead link
+	$(RUN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet -b html docs build/docs
+	$(RUN)/python docs/check_links.py build/docs
+
 build: $(VENV)/.build ## the wheel and the source archive, in dist/
 	$(RUN)/python -m build
 
 clean:           ## remove what make made
-	rm -rf $(VENV) .venv-bench build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-bench build dist docs/generated docs/reference .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Set-up. A stamp file is renewed when what it depends on is newer; pip compiles the core when the package is installed.
 SOURCES := pyproject.toml CMakeLists.txt $(shell find cpp -type f)
@@ -64,6 +68,10 @@ $(VENV)/.test: $(VENV)/.demo
 
 $(VENV)/.lint: $(VENV)/.test
 	$(RUN)/python -m pip install --quiet --group lint
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.test
+	$(RUN)/python -m pip install --quiet --group docs
 	touch $@
 
 .venv-bench/.bench: benchmarks/requirements.txt $(SOURCES)
