@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,9 +13,10 @@ from mixtura.algorithms.climb import Climb
 from mixtura.algorithms.degeneracy import heywood_of, suspicion_of
 from mixtura.algorithms.iteration import outward
 from mixtura.certainty import Certainty, certainty_of
-from mixtura.errors import CollapseError, ConvergenceWarning, DegenerateWarning
+from mixtura.errors import CollapseError, ConvergenceWarning, DegenerateWarning, ParameterError
 from mixtura.mixture import Mixture
 from mixtura.selection import Candidate, StartReport, candidate_table, ranking
+from mixtura.sources import Source, as_source, by_columns
 from mixtura.sweep import Sweep
 from mixtura.tables import Table
 
@@ -41,6 +43,7 @@ class Fit:
     criterion : that decided, such as "bic": smaller is better
     certainty : sizes of the groups and how sure the assignment is
     n_samples, total_weight : rows, and the sum of their weights
+    source : where the rows are, for `report`: not copied, and left out where a fit is pickled
     """
 
     mixture: Mixture[Any]
@@ -58,6 +61,7 @@ class Fit:
     total_weight: float
     candidates: tuple[Candidate, ...] = field(repr=False)
     chosen: Candidate = field(repr=False)
+    source: Source | None = field(default=None, repr=False, compare=False)
 
     @property
     def bic(self) -> float:
@@ -108,6 +112,27 @@ class Fit:
         from mixtura.inference.bootstrap import bootstrap
 
         return bootstrap(self, X, kind, n_resamples, **options)
+
+    def report(self, path: str | os.PathLike[str], X: Any = None) -> None:
+        """Write a report for people: one HTML page that opens anywhere, without a network.
+
+        The answer in a sentence, a card for each component, the picture, how sure it is, why so many, how EM got there.
+        The rows are read once more; `X` is needed only for a fit that was pickled. Needs `pip install mixtura[report]`.
+
+        Parameters
+        ----------
+        path : of the file, written whole or not at all
+        X : the rows it was fitted to, where the fit does not know them any more
+        """
+        from mixtura.report.page import write_report
+
+        source = self.source if X is None else by_columns(as_source(X), self.mixture.columns)
+        if source is None:
+            raise ParameterError("this fit does not know its rows any more; give them: fit.report(path, X).")
+        write_report(self, source, path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "source": None}
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the rows' density by components on a matplotlib axis (one or two columns) and return the axis."""
@@ -160,6 +185,7 @@ def result_of(
         source.total_weight,
         tuple(candidates),
         chosen,
+        source,
     )
 
 

@@ -77,10 +77,13 @@ if TYPE_CHECKING:
 @click.option("--max-iter", type=int, default=5000, show_default=True, help="EM iterations at most.")
 @threads_option
 @click.option("--out", metavar="FILE", help="Write the model to this file (JSON text).")
+@click.option("--report", metavar="FILE", help="Write a report with pictures to this .html file.")
 @click.option("--table", metavar="FILE", help="Write all candidates to this .csv, .tsv or .parquet file.")
 @json_option
 @click.option("--quiet", "-q", is_flag=True, help="Print no report and no progress.")
-def command(data: str, out: str | None, table: str | None, as_json: bool, quiet: bool, **options: Any) -> None:
+def command(
+    data: str, out: str | None, report: str | None, table: str | None, as_json: bool, quiet: bool, **options: Any
+) -> None:
     """Find the groups in DATA: how many, what they are like, and how sure that is.
 
     DATA is a file, a folder, or a pattern like 'data/*.parquet': CSV, TSV, Parquet, Arrow (IPC, Feather) or .npy, of
@@ -91,6 +94,7 @@ def command(data: str, out: str | None, table: str | None, as_json: bool, quiet:
     from mixtura.report.records import fit_record
 
     check_outputs(out)
+    check_outputs(report, endings=(".html", ".htm"))
     check_outputs(table, endings=(".csv", ".tsv", ".parquet"))
     with warnings.catch_warnings():
         if on_terminal() and not (as_json or quiet):
@@ -98,6 +102,8 @@ def command(data: str, out: str | None, table: str | None, as_json: bool, quiet:
         found, complete = run_fit(data, quiet or as_json, **options)
     if out is not None:
         found.mixture.save(out)
+    if report is not None:
+        found.report(report)
     if table is not None:
         write_table(found.table.to_arrow(), table)
     if as_json:

@@ -32,11 +32,12 @@ def document_html(document: Document) -> str:
 
 def _section(section: Section) -> str:
     title = f"<h4>{escape(section.title)}</h4>" if section.title else ""
-    body = "".join(_grid(item) if isinstance(item, Grid) else f"<p>{escape(item)}</p>" for item in section.body)
+    body = "".join(grid_html(item) if isinstance(item, Grid) else f"<p>{escape(item)}</p>" for item in section.body)
     return f"<section>{title}{body}</section>"
 
 
-def _grid(grid: Grid) -> str:
+def grid_html(grid: Grid) -> str:
+    """A table as HTML."""
     head = "".join(f'<th scope="col"{_align(grid, i)}>{escape(name)}</th>' for i, name in enumerate(grid.header))
     rows = "".join(_row(grid, i) for i in range(len(grid.rows)))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
