@@ -221,3 +221,13 @@ def test_import_costs_no_more_than_scikit_learn() -> None:
 
     assert "sklearn" not in loaded("import mixtura")
     assert loaded("import mixtura; mixtura.GaussianMixture") - loaded("import sklearn.mixture") <= {"mixtura"}
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_column_of_zeros_is_no_harm(kind: str) -> None:
+    """Pixels at the border of a picture, for instance: reg_covar alone is their variance, as in scikit-learn."""
+    padded = np.column_stack([X, np.zeros(len(X))])
+    ours, theirs = (
+        fitted(c, 3, covariance_type=kind, random_state=0, data=padded) for c in (mx.GaussianMixture, Theirs)
+    )
+    assert ours.score(padded) == pytest.approx(theirs.score(padded), abs=1e-9)

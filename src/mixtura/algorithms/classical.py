@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from mixtura.algorithms.iteration import inner_floor
+from mixtura.algorithms.iteration import inner_floor, maximised
 from mixtura.algorithms.start import Grouping
 from mixtura.algorithms.variational import broadened
 from mixtura.errors import CollapseError
@@ -19,6 +20,8 @@ from mixtura.validation import Array, frozen
 
 class ClassicalEM:
     """E-step and M-step with `reg_covar`; no certificate, for the ridge maximises no likelihood.
+
+    What a start holds fixed (`Mixture.with_fixed`) stays.
 
     Parameters
     ----------
@@ -35,11 +38,12 @@ class ClassicalEM:
     def start(self, resp: Array) -> Mixture[Any]:
         """The M-step for responsibilities (n_samples, n_components), data units; rows may be left out (all zero)."""
         statistics = Grouping.of(self.sweep.source, resp).statistics(self.structure, self.floor)
-        mixture, collapsed = self._m_step(statistics)
-        if collapsed:
+        step = self._broadened(statistics).m_step(self.floor)
+        mixture = Mixture.trusted(frozen(statistics.counts / statistics.counts.sum()), step.components)
+        if step.collapsed:
             raise CollapseError(
-                f"component {collapsed[0]} starts with rows that do not differ in some direction: its covariance is "
-                "singular. Try fewer components, or a larger reg_covar."
+                f"component {step.collapsed[0]} starts with rows that do not differ in some direction: its covariance "
+                "is singular. Try fewer components, or a larger reg_covar."
             )
         return self._outward(mixture)
 
@@ -49,17 +53,16 @@ class ClassicalEM:
         mixture = start.into(coordinates.centre, coordinates.scale)
         while True:
             statistics = self.sweep.one(mixture)
-            mixture, _ = self._m_step(statistics)
+            mixture, _ = maximised(mixture, self._broadened(statistics), self.floor)
             yield self._outward(mixture), statistics.log_likelihood
 
-    def _m_step(self, statistics: Statistics[Any]) -> tuple[Mixture[Any], tuple[int, ...]]:
-        """The next mixture, and the components that were held up by the resolution of the data."""
-        origin, counts, moments = statistics.origin, statistics.counts, statistics.moments
+    def _broadened(self, statistics: Statistics[Any]) -> Statistics[Any]:
+        """Those whose M-step has the ridge on every variance."""
+        origin, counts = statistics.origin, statistics.counts
         assert isinstance(origin, Gaussian)
-        if self.ridge > 0:
-            moments = broadened(moments, origin, counts, self.ridge)
-        step = origin.m_step(moments, counts, self.floor)
-        return Mixture.trusted(frozen(counts / counts.sum()), step.components), step.collapsed
+        if not self.ridge > 0:
+            return statistics
+        return replace(statistics, moments=broadened(statistics.moments, origin, counts, self.ridge))
 
     def _outward(self, mixture: Mixture[Any]) -> Mixture[Any]:
         coordinates = self.sweep.source.coordinates

@@ -17,8 +17,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mixtura.algorithms.iteration import FLOOR_UNITS, inward, maximised, outward, rows_for
+from mixtura.algorithms.variational import broadened
 from mixtura.errors import DataError, DegenerateWarning, ParameterError
 from mixtura.families.base import MStep, Statistics
+from mixtura.families.gaussian import Gaussian
 from mixtura.families.running import blended, check_gaussian, expected, scaled
 from mixtura.mixture import Mixture
 from mixtura.sources import ArraySource, Coordinates, Source
@@ -64,6 +66,7 @@ class OnlineStep:
     running: Statistics[Any] = field(repr=False)
     averaged: Statistics[Any] | None = field(repr=False)
     floor: Array = field(repr=False)
+    ridge: float = field(repr=False)
     coordinates: Coordinates = field(repr=False)
 
     @property
@@ -76,7 +79,8 @@ class OnlineStep:
         """The M-step of the averaged statistics, in data units; where memory is limited `latest` itself."""
         if self.averaged is None:
             return self.latest
-        return outward(_maximised(self.inner_latest, self.averaged, self.total_weight, self.floor)[0], self.coordinates)
+        found, _ = _maximised(self.inner_latest, self.averaged, self.total_weight, self.floor, self.ridge)
+        return outward(found, self.coordinates)
 
 
 class OnlineEM:
@@ -95,6 +99,7 @@ class OnlineEM:
     offset : rows a parameter, at least 1, that the start is trusted for: smaller is bolder
     memory : rows, optional: steps do not shrink, ρ = 1 / memory, and rows fade as exp(−rows / memory). It follows a
         stream that drifts; `mixture` is then the latest one.
+    reg_covar : data units², added to every variance in each M-step, as scikit-learn does; 0 adds nothing
     n_threads : None is the machine's cores. Results do not depend on it.
     engine : "native", "reference" or None for the fastest that serves
 
@@ -126,6 +131,7 @@ class OnlineEM:
         exponent: float = EXPONENT,
         offset: float = OFFSET,
         memory: float | None = None,
+        reg_covar: float = 0.0,
         n_threads: int | None = None,
         engine: str | None = None,
     ) -> None:
@@ -138,6 +144,9 @@ class OnlineEM:
             raise ParameterError(f"offset is {offset!r}; expected a number of at least 1, in rows a parameter.")
         self.exponent, self.offset = float(exponent), float(offset)
         self.memory = None if memory is None else as_positive(memory, "memory")
+        if not (isinstance(reg_covar, (int, float)) and 0 <= reg_covar < math.inf):
+            raise ParameterError(f"reg_covar is {reg_covar!r}; expected a number of at least 0, in data units².")
+        self.reg_covar = float(reg_covar)
         self.n_threads, self.engine = n_threads, engine
         self._start = theta
         self._last: OnlineStep | None = None
@@ -243,7 +252,8 @@ class OnlineEM:
             share = 1 - (seen / (seen + weight)) ** (FORGETTING + 1)
             averaged = running if last is None or last.averaged is None else blended(last.averaged, running, share)
         floor = FLOOR_UNITS * piece.resolution / coordinates.scale
-        after, step = _maximised(theta, running, seen + weight, floor)
+        ridge = self.reg_covar / coordinates.scale**2
+        after, step = _maximised(theta, running, seen + weight, floor, ridge)
         return OnlineStep(
             1,
             piece.n_samples,
@@ -256,15 +266,21 @@ class OnlineEM:
             running,
             averaged,
             floor,
+            ridge,
             coordinates,
         )
 
 
 def _maximised(
-    theta: Mixture[Any], of_a_row: Statistics[Any], total_weight: float, floor: Array
+    theta: Mixture[Any], of_a_row: Statistics[Any], total_weight: float, floor: Array, ridge: float
 ) -> tuple[Mixture[Any], MStep]:
     """The M-step of running statistics, counted in rows again: a component of few rows is told from one of many."""
-    return maximised(theta, scaled(of_a_row, total_weight), floor)
+    statistics, origin = scaled(of_a_row, total_weight), of_a_row.origin
+    assert isinstance(origin, Gaussian)
+    if ridge > 0:
+        moments = broadened(statistics.moments, origin, statistics.counts, ridge)
+        statistics = replace(statistics, moments=moments)
+    return maximised(theta, statistics, floor)
 
 
 def online_em(

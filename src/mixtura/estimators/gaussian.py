@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from mixtura.algorithms.classical import ClassicalEM
+from mixtura.algorithms.online import OnlineEM
 from mixtura.algorithms.stopping import Aitken
 from mixtura.errors import CollapseError
 from mixtura.estimators.base import Algorithm, BaseMixture, Climb
@@ -63,6 +64,8 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
     covariances_init : instead of precisions_init, in the shape of `covariances_`
     responsibilities_init : (n_samples, n_components), instead of `init_params`
     labels_init : (n_samples,), from 0, instead of `init_params`
+    fixed : parts that keep the value of their `…_init` (or of `labels_init`, `responsibilities_init`): "weights",
+        "means", "covariances", several, or component numbers of each, such as {"means": [0, 2], "weights": [1]}
     criterion : "bic", "icl", "aic", "aicc" or "caic", where `n_components` are several; smaller is better
     preset : "scikit-learn", or "mixtura" for its starts, stop and floor (`mixtura.fit`): tol, reg_covar, max_iter and
         init_params are then not used and must be left alone; `n_init` above 1 is the number of starts
@@ -106,6 +109,7 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
         "covariances_init": ["array-like", None],
         "responsibilities_init": ["array-like", None],
         "labels_init": ["array-like", None],
+        "fixed": [str, dict, "array-like", None],
         "criterion": [StrOptions(set(CRITERIA) - {"cv"})],
         "preset": [StrOptions({"scikit-learn", "mixtura"})],
     }
@@ -113,6 +117,8 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
     n_components_: int
     log_likelihood_: float
     remaining_gain_: float
+    _learner: OnlineEM | None = None
+    _precision: np.dtype[Any] = np.dtype(np.float64)
 
     def __init__(
         self,
@@ -134,6 +140,7 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
         covariances_init: Any = None,
         responsibilities_init: Any = None,
         labels_init: Any = None,
+        fixed: Any = None,
         criterion: str = "bic",
         preset: str = "scikit-learn",
     ) -> None:
@@ -154,6 +161,7 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
         self.covariances_init = covariances_init
         self.responsibilities_init = responsibilities_init
         self.labels_init = labels_init
+        self.fixed = fixed
         self.criterion = criterion
         self.preset = preset
 
@@ -162,6 +170,7 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Labels:
         """Estimate the parameters, and say to which component each row belongs; parameters as for `fit`."""
         self._validate_params()
+        self._learner = None
         if self.preset == "mixtura":
             return self._fit_mixtura(X, sample_weight)
         if not isinstance(self.n_components, Integral):
@@ -175,8 +184,40 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
         self.remaining_gain_ = remaining(self.lower_bounds_[-3:]) * self._total_weight
         return labels
 
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Learn from a block of rows and forget it: stepwise EM (`mixtura.OnlineEM`), for streams. It is not exact.
+
+        The first block is fitted as `fit` does, unless there is a fit already; later ones are looked at once each.
+        `lower_bound_` is then the mean log-density of the latest block before it was learnt from, `n_iter_` the number
+        of blocks, and `converged_` False: a stream has no end.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features); the first block needs enough rows for a fit
+        y : ignored
+        sample_weight : (n_samples,), optional; weight 2 counts a row twice
+        """
+        if not hasattr(self, "weights_"):
+            return self.fit(X, y, sample_weight)
+        self._validate_params()
+        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if self._learner is None:
+            ridge = 0.0 if self.preset == "mixtura" else self.reg_covar
+            self._learner, self.lower_bounds_ = OnlineEM(self.mixture_, reg_covar=ridge), []
+        step = self._learner.update(as_source(X, sample_weight))
+        self._keep(step.mixture)
+        self.converged_, self.n_iter_ = False, step.index
+        self.lower_bound_ = step.mean_log_likelihood
+        self.lower_bounds_ = [*self.lower_bounds_, step.mean_log_likelihood]
+        self.log_likelihood_, self.remaining_gain_ = math.nan, math.inf
+        return self
+
     def _fit_several(self, X: Any, sample_weight: Any) -> Labels:
         """One fit a number of components; the criterion decides."""
+        if self.fixed is not None:
+            raise ValueError(f"n_components is {self.n_components!r}; expected one number where parts are fixed.")
         numbers = np.asarray(self.n_components).ravel().tolist()
         if not numbers or not all(isinstance(k, int) and k > 0 for k in numbers):
             raise ValueError(f"n_components is {self.n_components!r}; expected whole numbers of at least 1.")
@@ -206,6 +247,7 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
             self.covariance_type,
             criterion=self.criterion,
             start=self._inits(X).own_start(self.covariance_type),
+            fixed=self.fixed,
             sample_weight=sample_weight,
             seed=seed,
             n_starts=self.n_init if self.n_init > 1 else 12,
@@ -238,12 +280,13 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
     ) -> Mixture[Any]:
         inits = self._inits(X)
         self._precision = X.dtype
+        inits.check_fixed(self.fixed, int(self.n_components))
         if inits.whole:
-            return inits.mixture(None, self.covariance_type)
+            return inits.mixture(None, self.covariance_type).with_fixed(self.fixed)
         resp = inits.resp
         if resp is None:
             resp = initial_responsibilities(X, int(self.n_components), self.init_params, random_state, sample_weight)
-        return inits.mixture(algorithm.start(resp), self.covariance_type)
+        return inits.mixture(algorithm.start(resp), self.covariance_type).with_fixed(self.fixed)
 
     def _tolerance(self, X: Any, sample_weight: Array | None) -> float:
         return self.tol * (len(X) if sample_weight is None else float(sample_weight.sum()))
@@ -268,7 +311,7 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
         components = components_of(self.means_, self.precisions_cholesky_, self.covariance_type)
         weights = np.array(self.weights_, dtype=np.float64)
         names = getattr(self, "feature_names_in_", None)
-        mixture = Mixture.trusted(frozen(weights / weights.sum()), components)
+        mixture = Mixture.trusted(frozen(weights / weights.sum()), components).with_fixed(self.fixed)
         return mixture if names is None else mixture.with_names(None, list(names))
 
     def _n_parameters(self) -> int:
@@ -306,6 +349,9 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
     def summary(self) -> str:
         """What was found, as plain text: the whole report with preset="mixtura", else the mixture and how it ended."""
         check_is_fitted(self, "weights_")
+        if self._learner is not None:
+            rows = f"{self._learner.total_weight:.10g}"
+            return f"{self.mixture_!r}\nLearnt from {rows} rows in {self.n_iter_} blocks after the fit by stepwise EM."
         result: Fit | None = getattr(self, "result_", None)
         if result is not None:
             return result.summary()

@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 from mixtura.estimators.covariance_types import covariance_shape, shapes_of
 from mixtura.families.covariance import resolve_structure
 from mixtura.families.gaussian import Gaussian
+from mixtura.fixed import Fixed
 from mixtura.mixture import Mixture
 from mixtura.validation import Array, as_responsibilities
 
@@ -57,6 +58,15 @@ class Inits:
     def whole(self) -> bool:
         """Whether nothing is left to find."""
         return self.weights is not None and self.means is not None and self.covariances is not None
+
+    def check_fixed(self, fixed: Any, n_components: int) -> None:
+        """Refuse parts that are to stay where nobody has said where."""
+        asked = Fixed.parsed(fixed, n_components)
+        if asked is None or self.resp is not None:
+            return
+        for part, given in (("weights", self.weights), ("means", self.means), ("covariances", self.covariances)):
+            if getattr(asked, part) and given is None:
+                raise ValueError(f"fixed holds {part} but {part}_init is not given; expected both, or labels_init.")
 
     def own_start(self, kind: str) -> Any:
         """What `mixtura.fit` may start from: a mixture, responsibilities, or None for its own starts."""

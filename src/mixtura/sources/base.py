@@ -41,9 +41,10 @@ def coordinate_stride(n_samples: int) -> int:
 
 
 def resolution_of(lowest: Array, highest: Array, dtype: npt.DTypeLike) -> Array:
-    """(n_features,): the rounding unit of the largest value of each column."""
+    """(n_features,): the rounding unit of the largest value of each column; of all columns, where one holds only 0."""
     kind = np.dtype(dtype)
     largest = np.maximum(highest, -lowest).astype(kind)
+    largest = np.where(largest > 0, largest, largest.max() or 1)
     resolution: Array = np.spacing(np.maximum(largest, np.finfo(kind).tiny)).astype(np.float64)
     return resolution
 
