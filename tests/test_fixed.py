@@ -211,9 +211,52 @@ def test_bootstrap_holds_them_too(rows):
     held = mx.fit(X, start=fit.mixture, fixed={"means": [0]})
     errors = mx.bootstrap(held, X, n_resamples=30).standard_errors
     np.testing.assert_allclose(errors.means[0], 0, atol=1e-12)
-    assert errors.means[1] > 0.01
-    with pytest.raises(ParameterError, match=r"mixtura\.bootstrap"):
-        mx.standard_errors(held, X)
+    exact = mx.standard_errors(held, X).standard_errors
+    np.testing.assert_allclose(errors.means[1], exact.means[1], rtol=0.4)
+    assert exact.means[0, 0] == 0
+
+
+def test_standard_errors_are_those_of_the_free_parameters():
+    """Beside differences of the log-likelihood in the free parameters alone."""
+    truth = mx.Mixture([0.15, 0.45, 0.4], mx.Gaussian([9.5, 20.0, 23.5], [0.3, 1.2, 4.0]))
+    x = truth.sample(600, 0)[0][:, 0]
+    start = mx.Mixture([0.1, 0.5, 0.4], mx.Gaussian([9.7, 19.8, 23.0], [0.2, 1.0, 4.0]))
+    fit = mx.fit(x[:, None], start=start, fixed={"weights": [0], "means": [1], "covariances": [0]})
+    theta = fit.mixture
+    share = theta.weights[1] / 0.9
+
+    def mixture(p):
+        weights = [0.1, 0.9 * p[0], 0.9 * (1 - p[0])]
+        return mx.Mixture(weights, mx.Gaussian([p[1], 19.8, p[2]], [0.2, p[3], p[4]]))
+
+    means, variances = theta.components.means[:, 0], theta.components.covariances
+    best = np.array([share, means[0], means[2], variances[1], variances[2]])
+    hessian, steps = np.empty((5, 5)), 1e-3 * np.array([0.3, 1, 1, 1, 1])
+    for i, j in itertools.product(range(5), repeat=2):
+        value = 0.0
+        for a, b in itertools.product((1, -1), repeat=2):
+            value += a * b * mixture(best + a * steps * np.eye(5)[i] + b * steps * np.eye(5)[j]).log_likelihood(x)
+        hessian[i, j] = value / (4 * steps[i] * steps[j])
+    wanted = np.sqrt(np.diag(np.linalg.solve(-hessian, np.eye(5))))
+    found = mx.standard_errors(fit, x, "observed").standard_errors
+    np.testing.assert_allclose(found.weights, [0, 0.9 * wanted[0], 0.9 * wanted[0]], rtol=1e-3, atol=1e-12)
+    np.testing.assert_allclose(found.means[:, 0], [wanted[1], 0, wanted[2]], rtol=1e-3, atol=1e-12)
+    np.testing.assert_allclose(found.covariances[:, 0, 0], [0, wanted[3], wanted[4]], rtol=1e-3, atol=1e-12)
+
+
+@pytest.mark.parametrize("structure", ["VVV", "EEE", "VEV", "VVI"])
+def test_standard_errors_of_fixed_parts_are_zero_and_others_smaller(faithful, structure):
+    free = mx.fit(faithful, 2, structure)
+    base = mx.standard_errors(free, faithful, "observed").standard_errors
+    for part in ("weights", "means", "covariances"):
+        held = mx.fit(faithful, start=free.mixture, fixed=part)
+        found = mx.standard_errors(held, faithful, "observed").standard_errors
+        np.testing.assert_allclose(getattr(found, part), 0, atol=1e-14)
+        for other in {"weights", "means", "covariances"} - {part}:
+            assert np.all(getattr(found, other) <= getattr(base, other) * (1 + 1e-6))
+            assert np.all(getattr(found, other)[getattr(base, other) > 0] > 0)
+    with pytest.raises(ParameterError, match="every parameter is held fixed"):
+        mx.standard_errors(free.mixture.with_fixed(["weights", "means", "covariances"]), faithful)
 
 
 THREE = mx.Mixture([0.2, 0.3, 0.5], mx.Gaussian([0, 4, 9], [1, 1, 2]))

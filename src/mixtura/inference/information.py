@@ -10,11 +10,12 @@ import numpy as np
 from mixtura.algorithms.iteration import inward
 from mixtura.errors import ParameterError
 from mixtura.families.gaussian import Gaussian
+from mixtura.fixed import Fixed
 from mixtura.inference.scores import ScoreSums, lower_factors, score_sums
 from mixtura.inference.tangent import Tangent, tangent_of
 from mixtura.mixture import Mixture
 from mixtura.sources import Source
-from mixtura.validation import Array
+from mixtura.validation import Array, Flags
 
 MAX_SCORES = 6000
 """Entries of a row's score, over all components, that are held in a square matrix at most (300 MB)."""
@@ -41,14 +42,23 @@ class Information:
 
     def without(self, fixed: int) -> Information:
         """The same where the first parameters, such as the weights, are not free."""
-        free = slice(fixed, None)
+        return self.only(np.arange(len(self.gradient)) >= fixed)
+
+    def only(self, free: Flags) -> Information:
+        """The same where only some of the parameters are free, (p,)."""
+        square = np.ix_(free, free)
         return Information(
-            self.observed[free, free],
-            self.scores[free, free],
-            self.gradient[free],
-            self.to_natural[:, free],
-            self.counts,
+            self.observed[square], self.scores[square], self.gradient[free], self.to_natural[:, free], self.counts
         )
+
+    def beside(self, fixed: Fixed, n_features: int) -> Information:
+        """The same where means and covariances of some components are held; their weights are seen to already."""
+        k, d = len(self.counts), n_features
+        triangle = d * (d + 1) // 2
+        held = np.zeros(len(self.to_natural), dtype=bool)
+        held[k : k + k * d].reshape(k, d)[list(fixed.means)] = True
+        held[k + k * d :].reshape(k, triangle)[list(fixed.covariances)] = True
+        return self.only(~np.any(self.to_natural[held] != 0, axis=0))
 
 
 def information_of(source: Source, mixture: Mixture[Any], structure: str | None = None) -> Information:
@@ -81,28 +91,48 @@ def information_of(source: Source, mixture: Mixture[Any], structure: str | None 
             "or a structure with fewer parameters."
         )
     sums = score_sums(source, inner, diagonal)
-    linear = _linear_maps(mixture.weights, tangent, sums)
+    shares = _free_shares(mixture)
+    linear = _linear_maps(shares, tangent, sums)
     stacked = linear.transpose(1, 0, 2).reshape(linear.shape[1], -1)
     scores = stacked @ sums.outer @ stacked.T
     conditional = np.einsum("kpq,kqr,ksr->ps", linear, sums.own, linear, optimize=True)
-    observed = _complete(mixture.weights, tangent, sums) - conditional + scores
+    observed = _complete(shares, tangent, sums) - conditional + scores
     gradient = np.einsum("kpq,kq->p", linear, sums.own[:, 0])
-    natural = _to_natural(mixture.weights, tangent, factors)
-    return Information((observed + observed.T) / 2, scores, gradient, natural, sums.counts)
+    natural = _to_natural(shares, float(mixture.weights[shares > 0].sum()), tangent, factors)
+    found = Information((observed + observed.T) / 2, scores, gradient, natural, sums.counts)
+    return found if mixture.fixed is None else found.beside(mixture.fixed, mixture.n_features)
 
 
-def _linear_maps(weights: Array, tangent: Tangent, sums: ScoreSums) -> Array:
+def _free_shares(mixture: Mixture[Any]) -> Array:
+    """(K,): the weights that are free, as shares of what fixed ones leave; 0 for those that are fixed."""
+    held = () if mixture.fixed is None else mixture.fixed.weights
+    free = np.where(np.isin(np.arange(mixture.n_components), held), 0.0, mixture.weights)
+    shares: Array = free / free.sum() if free.any() else free
+    return shares
+
+
+def _logits(shares: Array) -> Array:
+    """(K, m): the derivative of log π_k in the parameters log π_j / π_l, j all free weights but the last one, l."""
+    free = np.flatnonzero(shares > 0)
+    logits: Array = ((np.eye(len(shares)) - shares) * (shares > 0)[:, None])[:, free[:-1]]
+    return logits
+
+
+def _linear_maps(shares: Array, tangent: Tangent, sums: ScoreSums) -> Array:
     """(K, p, q): A_k with the score of a row Σ_k A_k r_k m_k.
 
-    Parameters are log π_k / π_K (K − 1), shifts of the means in units of L_k (K D), and those of the covariances.
+    Parameters are log π_k / π_l of the free weights (K − 1, l the last one, where all are free), shifts of the means in
+    units of L_k (K D), and those of the covariances.
     """
     k, d = tangent.first.shape[1:3]
     rows, columns = sums.pairs
-    first = k - 1 + k * d
+    logits = _logits(shares)
+    n_logits = logits.shape[1]
+    first = n_logits + k * d
     linear = np.zeros((k, first + len(tangent.first), 1 + d + len(rows)))
-    linear[:, : k - 1, 0] = np.eye(k)[:, : k - 1] - weights[: k - 1]
+    linear[:, :n_logits, 0] = logits
     for j in range(k):
-        start = k - 1 + j * d
+        start = n_logits + j * d
         linear[j, start : start + d, 1 : 1 + d] = np.eye(d)
         directions = tangent.first[:, j]
         linear[j, first:, 0] = -0.5 * np.trace(directions, axis1=1, axis2=2)
@@ -110,17 +140,19 @@ def _linear_maps(weights: Array, tangent: Tangent, sums: ScoreSums) -> Array:
     return linear
 
 
-def _complete(weights: Array, tangent: Tangent, sums: ScoreSums) -> Array:
+def _complete(shares: Array, tangent: Tangent, sums: ScoreSums) -> Array:
     """(p, p): −Σ w r ∂² log π_k p(x | k), the information if components were known."""
     k, d = tangent.first.shape[1:3]
     counts, s, second = sums.counts, sums.sums(d), sums.second(d)
-    first = k - 1 + k * d
+    proportions = shares[shares > 0][:-1]
+    n_logits = len(proportions)
+    first = n_logits + k * d
     p = first + len(tangent.first)
     complete = np.zeros((p, p))
-    proportions = weights[: k - 1]
-    complete[: k - 1, : k - 1] = counts.sum() * (np.diag(proportions) - np.outer(proportions, proportions))
+    mass = counts[shares > 0].sum()
+    complete[:n_logits, :n_logits] = mass * (np.diag(proportions) - np.outer(proportions, proportions))
     for j in range(k):
-        mean = slice(k - 1 + j * d, k - 1 + (j + 1) * d)
+        mean = slice(n_logits + j * d, n_logits + (j + 1) * d)
         complete[mean, mean] = counts[j] * np.eye(d)
         directions = tangent.first[:, j]
         complete[mean, first:] = (directions @ s[j]).T
@@ -132,15 +164,20 @@ def _complete(weights: Array, tangent: Tangent, sums: ScoreSums) -> Array:
     return complete
 
 
-def _to_natural(weights: Array, tangent: Tangent, factors: Array) -> Array:
-    """(m, p): the derivative of weights, means and lower triangles of the covariances, inner coordinates."""
+def _to_natural(shares: Array, rest: float, tangent: Tangent, factors: Array) -> Array:
+    """(m, p): the derivative of weights, means and lower triangles of the covariances, inner coordinates.
+
+    `rest` is the sum of the free weights.
+    """
     k, d = tangent.first.shape[1:3]
-    first = k - 1 + k * d
+    logits = _logits(shares)
+    n_logits = logits.shape[1]
+    first = n_logits + k * d
     rows, columns = np.tril_indices(d)
     natural = np.zeros((k + k * d + k * len(rows), first + len(tangent.first)))
-    natural[:k, : k - 1] = (np.diag(weights) - np.outer(weights, weights))[:, : k - 1]
+    natural[:k, :n_logits] = rest * shares[:, None] * logits
     for j in range(k):
-        natural[k + j * d : k + (j + 1) * d, k - 1 + j * d : k - 1 + (j + 1) * d] = factors[j]
+        natural[k + j * d : k + (j + 1) * d, n_logits + j * d : n_logits + (j + 1) * d] = factors[j]
         moved = factors[j] @ tangent.first[:, j] @ factors[j].T
         start = k + k * d + j * len(rows)
         natural[start : start + len(rows), first:] = moved[:, rows, columns].T

@@ -124,12 +124,10 @@ def standard_errors(
         raise ParameterError(f"method is {method!r}; expected one of {', '.join(METHODS)}.")
     mixture, source = mixture_and_rows(fit, X, sample_weight)
     found = information_of(source, mixture)
-    if mixture.fixed is not None:
-        raise ParameterError(
-            "standard_errors does not know fixed parameters; mixtura.bootstrap holds them in each refit."
-        )
     if mixture.equal_weights:
         found = found.without(mixture.n_components - 1)
+    if not len(found.gradient):
+        raise ParameterError("every parameter is held fixed, so none has a standard error; free some.")
     spread, condition = _inverse(found.scores if method == "scores" else found.observed)
     notes = _warnings(mixture, found, spread)
     if method == "sandwich":
