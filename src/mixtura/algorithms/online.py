@@ -152,7 +152,7 @@ class OnlineEM:
         self._last: OnlineStep | None = None
 
     def __repr__(self) -> str:
-        return f"OnlineEM(n_updates={self.n_updates}, total_weight={self.total_weight:.10g}, start={self._start!r})"
+        return f"OnlineEM after {self.n_updates} blocks of {self.total_weight:.10g} rows in all\n{self.mixture!r}"
 
     @property
     def mixture(self) -> Mixture[Any]:
