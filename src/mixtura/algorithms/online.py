@@ -156,7 +156,7 @@ class OnlineEM:
 
     @property
     def mixture(self) -> Mixture[Any]:
-        """The averaged mixture, in data units: the answer so far."""
+        """The averaged mixture, the answer so far, in data units."""
         return self._start if self._last is None else self._last.mixture
 
     @property
