@@ -134,11 +134,25 @@ class Fit:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "source": None}
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the rows' density by components on a matplotlib axis (one or two columns) and return the axis."""
-        from mixtura.plotting import plot_mixture
+    def plot(self, ax: Any = None, kind: str = "mixture", **options: Any) -> Any:
+        """Draw a picture with matplotlib and return its axes.
 
-        return plot_mixture(self.mixture, ax)
+        Parameters
+        ----------
+        ax : matplotlib axes, new ones where not given (for "pairs" a figure)
+        kind : "mixture" (one or two columns), "classification", "uncertainty", "contours", "pairs", "directions",
+            "criteria", "trace", "quantiles" or "responsibilities": the functions of `mixtura.plotting`
+        options : of that function, such as columns=["a", "b"], or X= the rows
+        """
+        from mixtura import plotting
+
+        if kind == "mixture":
+            return plotting.plot_mixture(self.mixture, ax, **options)
+        draw = getattr(plotting, f"plot_{kind}", None)
+        if draw is None:
+            known = ", ".join(name.removeprefix("plot_") for name in plotting.__all__)
+            raise ParameterError(f"kind is {kind!r}; expected one of {known}.")
+        return draw(self, ax, **options)
 
     def __repr__(self) -> str:
         return self.summary()

@@ -8,14 +8,9 @@ import numpy as np
 
 from mixtura.errors import ParameterError
 from mixtura.mixture import Mixture
+from mixtura.plotting.canvas import COLOURS, POINTS, axes, colour
 from mixtura.sources import as_source
 from mixtura.validation import Array
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
-"""Okabe & Ito's palette, told apart by colour-blind readers and in print; components beyond the eighth start again."""
-
-POINTS = 2000
-"""Points of a drawn curve, and rows drawn at most."""
 
 
 def plot_mixture(mixture: Mixture[Any], ax: Any = None, X: Any = None) -> Any:
@@ -42,22 +37,10 @@ def plot_mixture(mixture: Mixture[Any], ax: Any = None, X: Any = None) -> Any:
             f"the mixture has {mixture.n_features} columns and a picture has two; draw a marginal, for instance "
             f"plot_mixture(mixture.marginal({names!r}))."
         )
-    ax = _axes(ax)
+    ax = axes(ax)
     rows = None if X is None else _rows(mixture, X)
     (_density if mixture.n_features == 1 else _ellipses)(mixture, ax, rows)
     return ax
-
-
-def _axes(ax: Any) -> Any:
-    if ax is not None:
-        return ax
-    try:
-        from matplotlib import pyplot
-    except ImportError:
-        raise ParameterError(
-            "matplotlib is not installed, which draws the picture: pip install mixtura[plot]"
-        ) from None
-    return pyplot.subplots()[1]
 
 
 def _rows(mixture: Mixture[Any], X: Any) -> Array:
@@ -105,5 +88,5 @@ def _ellipses(mixture: Mixture[Any], ax: Any, rows: Array | None) -> None:
 def _points(mixture: Mixture[Any], ax: Any, rows: Array) -> None:
     """At most `POINTS` rows, evenly spaced through the data."""
     shown = rows[np.linspace(0, len(rows) - 1, min(len(rows), POINTS)).astype(np.intp)]
-    colours = ["0.6" if k < 0 else COLOURS[k % len(COLOURS)] for k in mixture.predict(shown)]
+    colours = [colour(k) for k in mixture.predict(shown).tolist()]
     ax.scatter(shown[:, 0], shown[:, 1], s=8, c=colours, alpha=0.5, linewidths=0)

@@ -10,7 +10,7 @@ import numpy as np
 from mixtura.clusters.directions import discriminant_directions
 from mixtura.errors import MixturaError
 from mixtura.mixture import Mixture
-from mixtura.plotting.mixtures import COLOURS
+from mixtura.plotting.canvas import COLOURS
 from mixtura.report.page.rows import BINS, Looked
 from mixtura.validation import Array
 
