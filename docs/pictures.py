@@ -38,5 +38,27 @@ def old_faithful() -> None:
     figure.savefig(HERE / "images" / "old_faithful.png", dpi=110)
 
 
+def kinds() -> None:
+    """Nine kinds of pictures, of Old Faithful, iris and acidity."""
+    geyser, iris = mx.fit(EXAMPLES / "old_faithful.csv"), mx.fit(EXAMPLES / "iris.csv")
+    acidity = mx.fit(EXAMPLES / "acidity.csv", 2, "V")
+    figure, axes = plt.subplots(3, 3, figsize=(15, 13), layout="constrained")
+    drawn = (
+        ("classification", geyser),
+        ("uncertainty", geyser),
+        ("contours", geyser),
+        ("criteria", geyser),
+        ("trace", geyser),
+        ("responsibilities", geyser),
+        ("directions", iris),
+        ("quantiles", acidity),
+        ("mixture", acidity),
+    )
+    for ax, (kind, fit) in zip(axes.flat, drawn, strict=True):
+        fit.plot(ax, kind).set_title(kind)
+    figure.savefig(HERE / "images" / "plots.png", dpi=60)
+
+
 if __name__ == "__main__":
     old_faithful()
+    kinds()

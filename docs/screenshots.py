@@ -24,6 +24,12 @@ def explorer_pages(folder: Path) -> None:
     mx.explain(mx.Mixture([0.5, 0.5], rough), EXAMPLES / "old_faithful.csv").explorer(folder / "old_faithful.html")
 
 
+def report_pages(folder: Path) -> None:
+    """The reports of Old Faithful and iris."""
+    for name in ("old_faithful", "iris"):
+        mx.fit(EXAMPLES / f"{name}.csv").report(folder / f"report_{name}.html")
+
+
 def photograph(browser: Browser, page_path: Path, target: str, size: tuple[int, int], script: str, scheme: str) -> None:
     """One picture of the top of a page after a script has run in it."""
     width, height = size
@@ -40,11 +46,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         explorer_pages(folder)
+        report_pages(folder)
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         exercise, faithful = folder / "exercise.html", folder / "old_faithful.html"
         photograph(browser, exercise, "explorer.png", DESKTOP, "go(2)", "light")
         photograph(browser, faithful, "explorer_old_faithful.png", DESKTOP, "go(4)", "dark")
         photograph(browser, exercise, "explorer_phone.png", PHONE, "go(2)", "light")
+        look = "() => document.documentElement.dataset.drawn ? done() : setTimeout(look, 50)"
+        drawn = f"new Promise(done => {{ const look = {look}; look(); }})"
+        photograph(browser, folder / "report_old_faithful.html", "report.png", DESKTOP, drawn, "light")
+        photograph(browser, folder / "report_iris.html", "report_phone.png", PHONE, drawn, "dark")
         browser.close()
 
 
