@@ -239,7 +239,7 @@ def test_bad_rows_change_nothing():
     learner = mx.OnlineEM(start)
     learner.update(X)
     before = learner.mixture
-    with pytest.raises(DataError, match="NaN or infinite"):
+    with pytest.raises(DataError, match="NaN"):
         learner.update(np.where(np.arange(3) == 1, np.nan, X[:5]))
     with pytest.raises(DataError, match="nothing was learnt"):
         learner.update(np.concatenate([X, np.full((1, 3), 1e200)]))

@@ -22,6 +22,7 @@ from mixtura.result import Fit, result_of
 from mixtura.search import Options, Progress, Search, search
 from mixtura.selection import Candidate, StartReport, best_of, check_criterion
 from mixtura.sources.open import check_columns, open_source
+from mixtura.sources.strata import StratifiedSource
 from mixtura.sweep import Sweep
 from mixtura.validation import as_count, as_positive
 
@@ -62,7 +63,9 @@ def fit(
 
     Parameters
     ----------
-    X : (n_samples, n_features) array, data frame, file, folder, pattern like "data/*.parquet", or stream (`scan`)
+    X : (n_samples, n_features) array, data frame, file, folder, pattern like "data/*.parquet", or stream (`scan`). NaN
+        and null are missing cells: the likelihood is that of what is known, exactly; a row that knows nothing counts
+        for nothing.
     n_components : a number or several; 1 to 9 where not given (at most the number of rows)
     structure : "all", a name, several, or a text like "VVV,EEE" (see `Gaussian`); "FA2" has two factors
         (`FactorAnalyzers`, for many columns), "FA" chooses how many, up to six
@@ -109,7 +112,8 @@ def fit(
     Raises
     ------
     DataError
-        NaN or infinite cells, text, a constant column, fewer rows than components: named by row and column.
+        Infinite cells, text, a constant column or one without any value, fewer rows than components: named by row and
+        column.
     ParameterError, ShapeError, StructureError
         Options that make no sense.
     CollapseError
@@ -139,6 +143,8 @@ def fit(
         background=background_of(noise, source),
     )
     remedy = as_regularization(regularization)
+    if isinstance(source, StratifiedSource) and criterion == "cv":
+        raise ParameterError("criterion 'cv' does not know missing cells; name another criterion, or fill them.")
     sweep = Sweep(source, n_threads, engine, remedy)
     structures = resolve_structures(structure, source.n_features)
     if structure == "all" and remedy is not None:

@@ -462,6 +462,33 @@ class Mixture(Generic[F]):
         assert mean.shape[1] == len(rest)
         return mean, within + np.einsum("nk,nkr,nks->nrs", resp, off, off)
 
+    def impute(self, X: Any, method: str = "mean", rng: np.random.Generator | int | None = None) -> Array:
+        """The rows with their missing cells (NaN, null) filled from what is known of each row.
+
+        "mean" is E[x_m | x_o] = Σ_k p(k | x_o) E[x_m | x_o, k]; "draw" takes a component by p(k | x_o), then a value
+        from its conditional distribution, so that filled rows vary as much as true ones do.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features) with missing cells
+        method : "mean" or "draw"
+        rng : of "draw": a NumPy generator, a seed, or None for fresh entropy
+
+        Returns
+        -------
+        (n_samples, n_features) float64; known cells as they were
+
+        Examples
+        --------
+        >>> import mixtura as mx
+        >>> both = mx.Mixture([1.0], mx.Gaussian([[0, 0]], [[[1, 0.5], [0.5, 1]]]))
+        >>> both.impute([[2.0, float("nan")]])
+        array([[2., 1.]])
+        """
+        from mixtura.imputation import filled
+
+        return filled(self, self._checked(X), method, np.random.default_rng(rng))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the mixture to a JSON file, whole or not at all; every number keeps its last bit."""
         from mixtura.persistence import save_mixture

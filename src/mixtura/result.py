@@ -17,6 +17,7 @@ from mixtura.errors import CollapseError, ConvergenceWarning, DegenerateWarning,
 from mixtura.mixture import Mixture
 from mixtura.selection import Candidate, StartReport, candidate_table, ranking
 from mixtura.sources import Source, as_source, by_columns
+from mixtura.sources.strata import Gaps, StratifiedSource
 from mixtura.sweep import Sweep
 from mixtura.tables import Table
 
@@ -42,8 +43,9 @@ class Fit:
     starts : how many starts were tried and how many agreed on the optimum
     criterion : that decided, such as "bic": smaller is better
     certainty : sizes of the groups and how sure the assignment is
-    n_samples, total_weight : rows, and the sum of their weights
     source : where the rows are, for `report`: not copied, and left out where a fit is pickled
+    n_samples, total_weight : rows, and the sum of their weights; rows that know nothing have none
+    missing : how much was missing and where; None where nothing was
     """
 
     mixture: Mixture[Any]
@@ -62,6 +64,7 @@ class Fit:
     candidates: tuple[Candidate, ...] = field(repr=False)
     chosen: Candidate = field(repr=False)
     source: Source | None = field(default=None, repr=False, compare=False)
+    missing: Gaps | None = None
 
     @property
     def bic(self) -> float:
@@ -182,6 +185,9 @@ def result_of(
     suspicion = "" if chosen.trouble else suspicion_of(source, chosen.climb)
     heywood = heywood_of(source, chosen.climb)
     notes += [note for note in (suspicion, heywood) if note]
+    missing = source.gaps if isinstance(source, StratifiedSource) else None
+    if missing is not None and missing.never_together:
+        notes.append(_apart(source, missing))
     climb = chosen.climb
     return Fit(
         mixture,
@@ -200,6 +206,7 @@ def result_of(
         tuple(candidates),
         chosen,
         source,
+        missing,
     )
 
 
@@ -222,6 +229,14 @@ def _warn(candidates: list[Candidate], chosen: Candidate, complete: bool) -> lis
     if degenerate:
         notes.append(f"left out because every start ended degenerate: {' '.join(degenerate)} (see the table).")
     return notes
+
+
+def _apart(source: Source, missing: Gaps, at_most: int = 3) -> str:
+    """Which columns no row knows both of."""
+    pairs = [f"{source.column_name(i)} and {source.column_name(j)}" for i, j in missing.never_together[:at_most]]
+    more = len(missing.never_together) - len(pairs)
+    text = "; ".join(pairs) + (f"; and {more} more pairs" if more else "")
+    return f"never observed together: {text}. The data say nothing of their covariance within a group."
 
 
 def trace_table(climb: Climb) -> Table:

@@ -24,8 +24,10 @@ from mixtura.algorithms.start import Grouping, Groupings, Partitions, Start
 from mixtura.algorithms.tournament import Outcome, compete, is_costly
 from mixtura.errors import DataError
 from mixtura.families.covariance import nested, resolve_structure
+from mixtura.imputation import completed
 from mixtura.selection import AGREEMENT, Candidate, best_of, start_report, undisputed
 from mixtura.sources import Coordinates, Source
+from mixtura.sources.strata import StratifiedSource
 from mixtura.sweep import Sweep
 
 SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER = 5000, 20
@@ -33,6 +35,9 @@ SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER = 5000, 20
 
 ATTEMPTS = 2
 """Ends of the sample that are climbed on all rows before a candidate is called degenerate."""
+
+OTHER_OPTIMA = 3
+"""Optima on completed rows, beside the best one, that are climbed from where cells are missing."""
 
 ROUGH = 0.05
 """Nats, total, of Aitken's remaining gain: in a large search over many rows only contenders are climbed further."""
@@ -133,6 +138,11 @@ class Search:
         self._found: dict[tuple[str, int], _Found] = {}
         self._risen: set[tuple[str, int]] = set()
 
+    @property
+    def incomplete(self) -> bool:
+        """Whether cells are missing."""
+        return isinstance(self.sweep.source, StratifiedSource)
+
     def candidate(self, structure: str, n_components: int, explore: bool = True) -> Candidate:
         """The best optimum that the starts of one candidate lead to, and exchanges of groups after them.
 
@@ -166,7 +176,10 @@ class Search:
         if not whole:
             ends, order = outcome.ends, [i for i in outcome.ends.best_first() if i != best]
             rough = tol if explore else max(tol, ROUGH / total_weight)
-            climb = self._on_all_rows(sample, [climb, *(ends.climb(i) for i in order[: ATTEMPTS - 1])], rough)
+            more = ATTEMPTS - 1
+            if self.incomplete:
+                order, more = _elsewhere(ends, ends.best_first(outcome.finished), climb, slack), OTHER_OPTIMA
+            climb = self._on_all_rows(sample, [climb, *(ends.climb(i) for i in order[:more])], rough)
             start = Start(transplanted(start.mixture, sample, self.sweep), start.method)
         log_prior = self.sweep.log_prior(climb.mixture)
         return Candidate(structure, n_components, climb, start, report, total_weight, short_trouble(climb), log_prior)
@@ -269,7 +282,10 @@ class Search:
         return found
 
     def _sample(self, n_components: int) -> tuple[Sweep, Partitions]:
-        """All rows where they are few, else a seeded sample that grows with the number of parameters."""
+        """All rows where they are few, else a seeded sample that grows with the number of parameters.
+
+        Where cells are missing starts are tried on completed rows.
+        """
         source = self.sweep.source
         wanted = max(SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER * n_components * source.n_features)
         size = min(wanted, source.n_samples)
@@ -277,7 +293,9 @@ class Search:
             rng = np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=(0, size)))
             sample = source.sample(size, rng)
             sweep = self.sweep if sample is source else self.sweep.like(sample)
-            self._samples[size] = sweep, _partitions(sample, sweep.n_threads)
+            if isinstance(sample, StratifiedSource):
+                sweep = sweep.like(completed(sweep))
+            self._samples[size] = sweep, _partitions(sweep.source, sweep.n_threads)
         return self._samples[size]
 
     def _of_groups(self, sample: Sweep, n_components: int) -> Partitions:
@@ -290,12 +308,15 @@ class Search:
         return _partitions(groups, sample.n_threads, sample.source.coordinates)
 
     def _on_all_rows(self, sample: Sweep, ends: list[Climb], tol: float) -> Climb:
-        """The best end of the sample climbed on all rows; the next best where it fails there."""
+        """The best end of the sample climbed on all rows; the next best where it fails there.
+
+        Completed rows are other rows than the true ones, so all ends are climbed from where cells are missing.
+        """
         rules = Rules(tol, self.options.max_iter)
         found: list[Climb] = []
         for end in ends:
             found.append(climb_levels(sample, end.mixture, self.sweep, rules, self.options.seed))
-            if not short_trouble(found[-1]):
+            if not short_trouble(found[-1]) and not self.incomplete:
                 return found[-1]
         return found[Ends.of(found).best_first()[0]]
 
@@ -309,6 +330,16 @@ def _to_leave(sample: Sweep, outcome: Outcome, best: int, slack: float) -> list[
     if not rivals or is_costly(sample, climb.mixture, COSTLY_MOVES):
         return [climb]
     return [climb, ends.climb(rivals[0])]
+
+
+def _elsewhere(ends: Ends, order: Sequence[int], climb: Climb, slack: float) -> list[int]:
+    """Those that ended at another optimum than a climb, and than each other."""
+    known, found = [climb.log_likelihood], list[int]()
+    for i in order:
+        if min(abs(ends.log_likelihood[i] - value) for value in known) > slack:
+            known.append(float(ends.log_likelihood[i]))
+            found.append(i)
+    return found
 
 
 def _partitions(sample: Source, n_threads: int, coordinates: Coordinates | None = None) -> Partitions:
@@ -353,7 +384,7 @@ def search(
     candidates, and whether all of them were fitted
     """
     done: list[Candidate] = []
-    many = len(pairs) > FEW_CANDIDATES
+    many = len(pairs) > FEW_CANDIDATES and not engine.incomplete
     try:
         for structure, n_components in pairs:
             done.append(engine.candidate(structure, n_components, explore=not many))

@@ -143,3 +143,38 @@ def test_compare_puts_the_best_first(run, model, three, tmp_path):
 def test_models_of_different_columns_are_not_compared_silently(run, model, three, tmp_path):
     three.marginal(["waiting"]).save(tmp_path / "waiting.json")
     assert "do not compare" in run("compare", model, tmp_path / "waiting.json", FAITHFUL).stdout
+
+
+HOLES = 'id,waiting,note,eruptions\n007,79,"a, ""b""",\n008,,,1.80\n009,60,x,2.5\n'
+
+
+def test_impute_fills_empty_cells_and_leaves_the_rest_as_it_was_written(run, model, three, tmp_path):
+    data, nan = tmp_path / "holes.csv", float("nan")
+    data.write_text(HOLES, encoding="utf-8")
+    filled = three.impute([[nan, 79.0], [1.8, nan], [2.5, 60.0]])
+    lines = run("impute", model, data).stdout.splitlines()
+    assert lines == [
+        "id,waiting,note,eruptions",
+        f'007,79,"a, ""b""",{float(filled[0, 0])!r}',
+        f"008,{float(filled[1, 1])!r},,1.80",
+        "009,60,x,2.5",
+    ]
+    drawn = [run("impute", model, data, "--method", "draw", "--seed", "3").stdout for _ in "ab"]
+    assert drawn[0] == drawn[1] != "\n".join(lines)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_gaps_go_through_fit_predict_and_impute(run, tmp_path, ending):
+    table = arrow_csv.read_csv(FAITHFUL)
+    gone = [None if i % 9 == 0 else v for i, v in enumerate(table["waiting"].to_pylist())]
+    table = table.set_column(1, "waiting", pa.array(gone))
+    data, out, new = tmp_path / f"gaps{ending}", tmp_path / "m.json", tmp_path / "new.parquet"
+    (parquet.write_table if ending == ".parquet" else arrow_csv.write_csv)(table, data)
+    printed = run("fit", data, "-k", "2", "--structure", "EEE", "--out", out).stdout
+    assert "Missing: 31 cells (5.7%) in 31 rows: waiting 31." in printed
+    labels = rows_of(run("predict", out, data).stdout)
+    assert len(labels) == 272
+    assert all(row["label"] in "01" for row in labels)
+    assert run("impute", out, data, "--out", new).exit_code == 0
+    expected = mx.load(out).impute(np.column_stack([table["eruptions"], np.array(gone, dtype=float)]))
+    np.testing.assert_allclose(np.column_stack([parquet.read_table(new)[c] for c in table.column_names]), expected)

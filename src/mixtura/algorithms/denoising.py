@@ -15,6 +15,7 @@ import numpy.typing as npt
 from mixtura.errors import DataError, ParameterError
 from mixtura.noise import Noise, smallest_box
 from mixtura.sources import ArraySource, Source
+from mixtura.sources.strata import StratifiedSource
 from mixtura.validation import Array, Flags
 
 
@@ -36,6 +37,11 @@ def background_of(noise: Any, source: Source) -> Background | None:
     """What `noise` asks for: True, flags (n_samples,) of rows, or a `Noise` whose volume stays; None for none."""
     if noise is None or noise is False:
         return None
+    if isinstance(source, StratifiedSource):
+        raise ParameterError(
+            "noise is uniform over a volume of all columns and has no density for rows with missing cells; leave these "
+            "rows out or fill them, or fit without noise."
+        )
     rows, weights, flags = _looked_at(noise, source)
     if flags is None:
         flags = looks_like_noise(rows)

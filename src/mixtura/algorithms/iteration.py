@@ -102,7 +102,7 @@ def em(
     Parameters
     ----------
     theta : where to start
-    X : (n_samples, n_features) array, data frame, or path of a CSV or Parquet file
+    X : (n_samples, n_features) array, data frame, or path of a CSV or Parquet file; NaN and null are missing cells
     sample_weight : (n_samples,), optional; weight 2 counts a row twice
     tol : nats per row, optional: stop where Aitken's estimate of the remaining gain lies below it
     max_iter : optional: stop after that many iterations

@@ -44,7 +44,7 @@ def refuse_taken(names: Iterable[str], taken: Sequence[str], remedy: str = "; re
 def write_labelled(data: str, table: pa.Table, added: Mapping[str, Any], out: str) -> None:
     """All columns and the new ones in a file, whole or not at all."""
     ending = table_ending(out)
-    if ending == ".parquet" or not _is_text(data):
+    if ending == ".parquet" or not is_text(data):
         write_table(_beside(table, added), out)
         return
     with whole_file(out) as draft, draft.open("w", encoding="utf-8", newline="") as target:
@@ -53,7 +53,7 @@ def write_labelled(data: str, table: pa.Table, added: Mapping[str, Any], out: st
 
 def print_labelled(data: str, table: pa.Table, added: Mapping[str, Any]) -> None:
     """All columns and the new ones as CSV on standard output."""
-    if _is_text(data):
+    if is_text(data):
         _copy_text(data, table.num_rows, added, sys.stdout, ",")
     else:
         print_csv(_beside(table, added))
@@ -71,7 +71,7 @@ def _copy_text(data: str, n_rows: int, added: Mapping[str, Any], target: TextIO,
     """Each row of a text file as it was written, with the new cells behind it."""
     writer = csv.writer(target, delimiter=delimiter, lineterminator="\n")
     new_cells = zip(*(values.tolist() for values in added.values()), strict=True)
-    with _text_rows(data) as rows:
+    with text_rows(data) as rows:
         writer.writerow([*next(rows), *added])
         written = 0
         for row, cells in zip(rows, new_cells, strict=False):
@@ -82,7 +82,7 @@ def _copy_text(data: str, n_rows: int, added: Mapping[str, Any], target: TextIO,
 
 
 @contextmanager
-def _text_rows(data: str) -> Iterator[Iterator[list[str]]]:
+def text_rows(data: str) -> Iterator[Iterator[list[str]]]:
     """The rows of a text file, header first, empty lines left out."""
     path = Path(data)
     endings = [ending.lower() for ending in path.suffixes]
@@ -92,5 +92,5 @@ def _text_rows(data: str) -> Iterator[Iterator[list[str]]]:
         yield (row for row in rows if row)
 
 
-def _is_text(data: str) -> bool:
+def is_text(data: str) -> bool:
     return ".parquet" not in [ending.lower() for ending in Path(data).suffixes]

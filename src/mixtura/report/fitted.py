@@ -36,10 +36,17 @@ def _groups(fit: Fit) -> list[str | Grid]:
     order = "in the order of the start" if fit.chosen.start.method.startswith("given") else "largest first"
     note = f"Groups are numbered from 0 as in predict, {order}; each column shows mean ± standard deviation."
     weighted = ""
-    if fit.total_weight != fit.n_samples:
+    counted = fit.n_samples - (0 if fit.missing is None else fit.missing.n_blank)
+    if fit.total_weight != counted:
         weighted = f" Rows are weighted: they count as {count(fit.total_weight)}."
     sizes = [count(n) for n in fit.certainty.sizes]
-    return [*component_table(fit.mixture, "group", sizes), *_noise(fit), *fixed_words(fit.mixture), note + weighted]
+    return [
+        *component_table(fit.mixture, "group", sizes),
+        *_noise(fit),
+        *fixed_words(fit.mixture),
+        *_missing(fit),
+        note + weighted,
+    ]
 
 
 def _noise(fit: Fit) -> list[str]:
@@ -49,6 +56,24 @@ def _noise(fit: Fit) -> list[str]:
         return []
     share, rows = percent(noise.weight), plural(fit.certainty.noise, "row")
     return [f"Noise: {share}, uniform over a volume of {noise.volume:.4g}; {rows} with the label -1."]
+
+
+def _missing(fit: Fit, at_most: int = 5) -> list[str]:
+    """How much was missing and where, where anything was."""
+    gaps = fit.missing
+    if gaps is None:
+        return []
+    most = sorted(range(len(gaps.by_column)), key=lambda j: -gaps.by_column[j])
+    where = [f"{fit.mixture.column_name(j)} {count(gaps.by_column[j])}" for j in most if gaps.by_column[j]]
+    others = f", {len(where) - at_most} more columns" if len(where) > at_most else ""
+    text = (
+        f"Missing: {plural(gaps.n_cells, 'cell')} ({percent(gaps.share)}) in {plural(gaps.n_rows, 'row')}: "
+        f"{', '.join(where[:at_most])}{others}."
+    )
+    if gaps.n_blank:
+        verbs = ("knows", "counts") if gaps.n_blank == 1 else ("know", "count")
+        text += f" {plural(gaps.n_blank, 'row')} {verbs[0]} nothing and {verbs[1]} for nothing."
+    return [text]
 
 
 def _why_title(fit: Fit) -> str:

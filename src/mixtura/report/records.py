@@ -36,6 +36,7 @@ def fit_record(fit: Fit) -> dict[str, Any]:
         "remaining_gain": fit.remaining_gain,
         "starts": asdict(fit.starts),
         "certainty": asdict(fit.certainty),
+        "missing": None if fit.missing is None else asdict(fit.missing),
         "warnings": list(fit.warnings),
         "candidates": list(fit.table.rows()),
         "trace": list(fit.trace.rows()),

@@ -42,6 +42,16 @@ class ArraySource(Source):
         ShapeError
             For more than two dimensions, or weights of another length.
         """
+        source = cls.shaped(X, sample_weight, columns)
+        bad, names = source.first_bad_cell, source.columns
+        if bad >= 0:
+            start = bad // source.n_features // CHECK_ROWS * CHECK_ROWS
+            check_finite_rows(source.X[start : start + CHECK_ROWS], names, start)
+        return source
+
+    @classmethod
+    def shaped(cls, X: Any, sample_weight: Any = None, columns: Sequence[str] | None = None) -> ArraySource:
+        """The same, whatever numbers the cells hold."""
         array = numeric_array(X)
         if array.ndim == 1:
             array = array[:, None]
@@ -54,12 +64,7 @@ class ArraySource(Source):
         names = tuple(str(c) for c in columns) if columns is not None else None
         if names is not None and len(names) != array.shape[1]:
             raise ShapeError(f"{len(names)} column names for {array.shape[1]} columns; expected one name a column.")
-        source = cls(array, as_sample_weight(sample_weight, len(array)), names)
-        bad = source._scanned[2]
-        if bad >= 0:
-            start = bad // array.shape[1] // CHECK_ROWS * CHECK_ROWS
-            check_finite_rows(array[start : start + CHECK_ROWS], names, start)
-        return source
+        return cls(array, as_sample_weight(sample_weight, len(array)), names)
 
     @property
     def n_samples(self) -> int:
@@ -89,6 +94,11 @@ class ArraySource(Source):
     def ranges(self) -> tuple[Array, Array]:
         return self._scanned[:2]
 
+    @property
+    def first_bad_cell(self) -> int:
+        """The first cell that is NaN or infinite, counted row by row; −1 where there is none."""
+        return self._scanned[2]
+
     @cached_property
     def _scanned(self) -> tuple[Array, Array, int]:
         """Ranges of the columns and the first bad cell: the rows are looked at once for all of this."""
@@ -115,7 +125,12 @@ class ArraySource(Source):
 
 
 def numeric_array(X: Any) -> npt.NDArray[Any]:
-    """float64 or float32 of anything numeric; text and objects that are no numbers are refused by name."""
+    """float64 or float32 of anything numeric; text and objects that are no numbers are refused by name.
+
+    Masked cells of a masked array are NaN.
+    """
+    if isinstance(X, np.ma.MaskedArray):
+        X = np.ma.filled(X.astype(np.result_type(X.dtype, np.float32)), np.nan)
     try:
         array = np.asarray(X)
     except ValueError as error:

@@ -82,9 +82,21 @@ class Coordinates:
         """A centre near the median and a scale near the spread of a sample (m, n_features), m ≥ 1."""
         ordered = np.sort(rows, axis=0)
         centre = ordered[len(rows) // 2].astype(np.float64)
-        spread = float(np.median(np.abs(rows - centre), axis=0).max())
+        return cls.about(centre, np.abs(rows - centre))
+
+    @classmethod
+    def about(cls, centre: Array, distances: npt.NDArray[Any]) -> Coordinates:
+        """A scale near the spread for a centre, from the distances of a sample to it (m, n_features); NaN is left out.
+
+        Examples
+        --------
+        >>> Coordinates.about(np.zeros(1), np.array([[1.0], [2.5], [9.0]])).scale
+        2.0
+        """
+        median = np.nanmedian if np.isnan(distances).any() else np.median
+        spread = float(median(distances, axis=0).max())
         if not spread > 0:
-            spread = float(np.abs(rows - centre).max())
+            spread = float(np.nanmax(distances))
         return cls(centre, math.ldexp(1.0, math.frexp(spread)[1] - 1) if spread > 0 else 1.0)
 
     def inward(self, components: F) -> F:

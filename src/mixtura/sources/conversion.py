@@ -18,10 +18,12 @@ NO_NUMBER = "Remove or fill these rows: every cell must be a finite number."
 
 
 def is_numeric(kind: pa.DataType) -> bool:
-    """Whether a column of that Arrow type is one of numbers: integers, floats of any width, decimals, booleans."""
+    """Whether a column of that Arrow type is one of numbers: integers, floats of any width, decimals, booleans,
+    and cells that are all missing."""
     from pyarrow import types
 
-    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_boolean(kind))
+    numbers = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_boolean(kind)
+    return bool(numbers or types.is_null(kind))
 
 
 def float_kind(kinds: Sequence[pa.DataType]) -> npt.DTypeLike:
@@ -43,12 +45,12 @@ def check_names(names: Sequence[str], known: Sequence[str], where: str) -> None:
 
 
 def rows_of(batch: pa.RecordBatch, names: Sequence[str], dtype: npt.DTypeLike, where: str, first_row: int) -> Any:
-    """(m, n_features): the named columns of a batch.
+    """(m, n_features): the named columns of a batch; a missing cell (empty, NA, nan) is NaN.
 
     Raises
     ------
     DataError
-        For a cell without a number; it says `where`, the column, and the row counted from `first_row`.
+        For text; it says `where`, the column, and the row counted from `first_row`.
     """
     import pyarrow as pa
 
@@ -59,12 +61,6 @@ def rows_of(batch: pa.RecordBatch, names: Sequence[str], dtype: npt.DTypeLike, w
         if not is_numeric(column.type):
             row, cell = first_text(column)
             raise text_error(where, name, cell, first_row + row)
-        if column.null_count:
-            row = int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
-            raise DataError(
-                f"{where}, column {name!r}: {counted(column.null_count, 'cell')} without a number (empty, NA or nan) "
-                f"among the rows looked at, the first in row {first_row + row} (rows counted from 0). {NO_NUMBER}"
-            )
         rows[:, j] = (column if column.type == target else column.cast(target, safe=False)).to_numpy(
             zero_copy_only=False
         )
@@ -79,15 +75,12 @@ def text_error(where: str, name: str, cell: Any, row: int) -> DataError:
     )
 
 
-def counted(n: int, what: str) -> str:
-    """`1 cell`, `2 cells`."""
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
-
-
 def first_text(column: Any) -> tuple[int, Any]:
     """The row and value of the first cell that is not a number."""
     for row, value in enumerate(column):
         cell = value.as_py()
+        if cell is None:
+            continue
         try:
             float(cell)
         except (TypeError, ValueError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixtura.errors import DataError, SourceError
-from mixtura.sources.conversion import check_names, counted, first_text, is_numeric, text_error
+from mixtura.sources.conversion import check_names, first_text, is_numeric, text_error
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,12 +56,12 @@ def choose_columns(table: pa.Table, columns: Sequence[str] | None, where: str) -
 
 
 def table_to_array(table: pa.Table, where: str) -> np.ndarray[Any, np.dtype[Any]]:
-    """(n_samples, n_features) float64, or float32 where every column is; the first bad cell is named.
+    """(n_samples, n_features) float64, or float32 where every column is; a missing cell (empty, NA, nan) is NaN.
 
     Raises
     ------
     DataError
-        For text or an empty cell, with its row (counted from 0, the header not counted) and column.
+        For text, with its row (counted from 0, the header not counted) and column.
     """
     import pyarrow as pa
     from pyarrow import types
@@ -74,13 +74,6 @@ def table_to_array(table: pa.Table, where: str) -> np.ndarray[Any, np.dtype[Any]
         if not is_numeric(kind):
             row, cell = first_text(column)
             raise text_error(where, name, cell, row)
-        if column.null_count:
-            row = next(i for i, v in enumerate(column) if not v.is_valid)
-            raise DataError(
-                f"{where}, column {name!r}: {counted(column.null_count, 'cell')} without a number (empty, NA or nan), "
-                f"the first in row {row} (rows counted from 0). Remove or fill these rows: every cell must be a finite "
-                "number."
-            )
         arrays.append(column.cast(pa.float32() if types.is_float32(kind) else pa.float64()).to_numpy())
     if not arrays:
         raise DataError(f"{where} has no columns; expected at least one.")

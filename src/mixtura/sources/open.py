@@ -12,6 +12,7 @@ from mixtura.errors import DataError, ParameterError
 from mixtura.sources.arrays import ArraySource
 from mixtura.sources.base import Source
 from mixtura.sources.frames import frame_to_array, is_eager_frame, is_frame
+from mixtura.sources.strata import StratifiedSource, source_of
 
 
 def as_source(X: Any, sample_weight: Any = None) -> Source:
@@ -37,8 +38,8 @@ def as_source(X: Any, sample_weight: Any = None) -> Source:
         return scan(X, sample_weight=sample_weight)
     if is_frame(X):
         array, columns = frame_to_array(X)
-        return ArraySource.checked(array, sample_weight, columns)
-    return ArraySource.checked(X, sample_weight)
+        return source_of(array, sample_weight, columns)
+    return source_of(X, sample_weight)
 
 
 def is_file_or_stream(X: Any) -> bool:
@@ -80,17 +81,23 @@ def open_source(
         raise ParameterError("where chooses rows of files and streams; choose those of arrays and frames yourself.")
     if columns is not None and not isinstance(X, Source) and is_frame(X):
         array, names = frame_to_array(X, columns)
-        return ArraySource.checked(array, sample_weight, names)
+        return source_of(array, sample_weight, names)
     source = as_source(X, sample_weight)
     if columns is None:
         return source
-    if not isinstance(source, ArraySource):
+    if not isinstance(source, (ArraySource, StratifiedSource)):
         raise ParameterError("columns can be named for arrays, and chosen from data frames and files.")
-    return ArraySource.checked(source.X, source.sample_weight, columns)
+    return source_of(source.X, source.sample_weight, columns)
 
 
 def check_columns(source: Source) -> None:
-    """Refuse constant columns: no Gaussian has a variance of zero."""
+    """Refuse columns that hold nothing, and constant ones: no Gaussian has a variance of zero."""
+    if isinstance(source, StratifiedSource):
+        empty = np.flatnonzero(source.missing.all(axis=0))
+        if len(empty):
+            raise DataError(
+                f"{source.quoted_column(int(empty[0]))} is missing in all {source.n_samples} rows; leave it out."
+            )
     lowest, highest = source.ranges
     constant = np.flatnonzero(lowest == highest)
     if len(constant):

@@ -27,6 +27,7 @@ from mixtura.sources.collection import Collection, Piece
 from mixtura.sources.conversion import NO_NUMBER
 from mixtura.sources.read_ahead import read_ahead
 from mixtura.sources.reservoir import Reservoir
+from mixtura.sources.strata import StratifiedSource, source_of
 from mixtura.threads import thread_count
 from mixtura.validation import Array
 
@@ -113,7 +114,7 @@ class StreamSource(Source):
         Raises
         ------
         DataError
-            For NaN, infinities, bad weights or no rows: it names the file, its row and the column.
+            For missing cells, infinities, bad weights or no rows: it names the file, its row and the column.
         """
         places = _Places()
         pool = Reservoir(max(1, POOL_CELLS // self.n_features), np.random.default_rng(self.seed))
@@ -166,11 +167,11 @@ class StreamSource(Source):
     def select(self, columns: Sequence[str]) -> StreamSource:
         return StreamSource(self.rows.select(columns), self.sample_weight, self.seed)
 
-    def in_memory(self) -> ArraySource:
-        """The rows as one array, for files that are small; bad cells are named as `survey` names them."""
+    def in_memory(self) -> ArraySource | StratifiedSource:
+        """The rows as one array, for files that are small; infinities are named as `survey` names bad cells."""
         places, chunks = _Places(), []
         for chunk in self._read(places):
-            if _core.scan(chunk.rows, 1)[2] >= 0:
+            if _core.scan(chunk.rows, 1)[2] >= 0 and np.isinf(chunk.rows).any():
                 raise _bad_cell(chunk, self.columns, places)
             if chunk.weights is not None:
                 _checked_weights(chunk, places)
@@ -178,7 +179,7 @@ class StreamSource(Source):
         if not chunks:
             raise DataError(f"{self.rows.name} has a header but no rows; expected at least one row.")
         weights = [chunk.weights for chunk in chunks if chunk.weights is not None]
-        return ArraySource.checked(
+        return source_of(
             np.concatenate([chunk.rows for chunk in chunks]),
             np.concatenate(weights) if weights else self.sample_weight,
             self.columns,
@@ -285,13 +286,25 @@ class _Grid:
 
 
 def _bad_cell(chunk: Chunk, columns: Sequence[str] | None, places: _Places) -> DataError:
-    finite = np.isfinite(chunk.rows)
+    finite = ~np.isinf(chunk.rows)
+    if finite.all():
+        return _missing_cell(chunk, columns, places)
     row, j = (int(i) for i in np.argwhere(~finite)[0])
     where, here = places.of(chunk.start + row)
     name = f"column {columns[j]!r}" if columns else f"column {j}"
     return DataError(
-        f"{where} has cells that are NaN or infinite ({int((~finite).sum())} among the rows looked at); the first is "
+        f"{where} has cells that are infinite ({int((~finite).sum())} among the rows looked at); the first is "
         f"{chunk.rows[row, j]} in row {here}, {name} (rows counted from 0). {NO_NUMBER}"
+    )
+
+
+def _missing_cell(chunk: Chunk, columns: Sequence[str] | None, places: _Places) -> DataError:
+    row, j = (int(i) for i in np.argwhere(np.isnan(chunk.rows))[0])
+    where, here = places.of(chunk.start + row)
+    name = f"column {columns[j]!r}" if columns else f"column {j}"
+    return DataError(
+        f"{where} has missing cells; the first is in row {here}, {name} (rows counted from 0). Gaps need the rows in "
+        "memory: raise memory_limit, or leave these rows out with where."
     )
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mixtura.sources.base import Chunk, Coordinates, Source
-from mixtura.sweep import native, reference
+from mixtura.sources.strata import StratifiedSource
+from mixtura.sweep import incomplete, native, reference
 from mixtura.sweep.blocks import blocks
 from mixtura.sweep.engines import resolve_engine, use_native
 from mixtura.threads import thread_count
@@ -34,6 +35,10 @@ def evaluate(
     """
     n, k = source.n_samples, mixture.n_components + (mixture.noise is not None)
     out = np.empty(n if what == "log_prob" else (n, k))
+    if isinstance(source, StratifiedSource):
+        coordinates, inner = _about_the_middle(source.X.dtype, mixture)
+        incomplete.evaluate(source, coordinates, inner, what, out, thread_count(n_threads), resolve_engine(engine))
+        return out
     for chunk in source.chunks():
         here = out[chunk.start : chunk.start + len(chunk.rows)]
         _evaluate_chunk(chunk, mixture, what, here, n_threads, engine)
@@ -47,6 +52,11 @@ def labels_in_pieces(
 
     A piece at a time: memory stays flat however many rows there are.
     """
+    if isinstance(source, StratifiedSource):
+        coordinates, inner = _about_the_middle(source.X.dtype, mixture)
+        labels, rest = incomplete.label(source, coordinates, inner, thread_count(n_threads), resolve_engine(engine))
+        yield Chunk(source.X, source.weights, 0), labels, rest
+        return
     for chunk in source.chunks():
         for piece in blocks(chunk, PIECE_ROWS):
             labels, rest = np.empty(len(piece.rows), dtype=np.int64), np.empty(len(piece.rows))
@@ -78,7 +88,7 @@ def _evaluate_chunk(
     n_threads: int | None = None,
     engine: str | None = None,
 ) -> None:
-    coordinates, inner = _about_the_middle(chunk, mixture)
+    coordinates, inner = _about_the_middle(chunk.rows.dtype, mixture)
     if use_native(resolve_engine(engine), [mixture.components], chunk.rows.dtype):
         native.evaluate(chunk, coordinates, inner, thread_count(n_threads), {what: out})
     else:
@@ -90,7 +100,7 @@ def _evaluate_chunk(
 def _label_chunk(
     chunk: Chunk, mixture: Mixture[Any], labels: Labels, rest: Array, n_threads: int | None, engine: str | None
 ) -> None:
-    coordinates, inner = _about_the_middle(chunk, mixture)
+    coordinates, inner = _about_the_middle(chunk.rows.dtype, mixture)
     if use_native(resolve_engine(engine), [mixture.components], chunk.rows.dtype):
         wanted = {"labels": labels, "uncertainty": rest}
         native.evaluate(chunk, coordinates, inner, thread_count(n_threads), wanted)
@@ -98,9 +108,9 @@ def _label_chunk(
         reference.label(chunk, coordinates, inner, labels, rest)
 
 
-def _about_the_middle(chunk: Chunk, mixture: Mixture[Any]) -> tuple[Coordinates, Mixture[Any]]:
-    """Coordinates that keep the digits of x − μ, and the mixture in them."""
-    single = chunk.rows.dtype == np.float32
+def _about_the_middle(dtype: np.dtype[Any], mixture: Mixture[Any]) -> tuple[Coordinates, Mixture[Any]]:
+    """Coordinates that keep the digits of x − μ for rows of a kind, and the mixture in them."""
+    single = dtype == np.float32
     centre = mixture.mean.astype(np.float32).astype(np.float64) if single else np.zeros(mixture.n_features)
     coordinates = Coordinates(centre, mixture.components.scale)
     return coordinates, mixture.into(centre, coordinates.scale)

@@ -100,7 +100,12 @@ def label(chunk: Chunk, coordinates: Coordinates, mixture: Mixture[Any], labels:
         resp = np.empty((len(block.rows), mixture.n_components + (mixture.noise is not None)))
         evaluate(block, coordinates, mixture, "responsibilities", resp)
         here = slice(block.start - chunk.start, block.start - chunk.start + len(resp))
-        largest = resp.argmax(axis=1)
-        np.put_along_axis(resp, largest[:, None], 0.0, axis=1)
-        labels[here] = np.where(largest < mixture.n_components, largest, NOISE)
-        rest[here] = resp.sum(axis=1)
+        found, rest[here] = largest(resp)
+        labels[here] = np.where(found < mixture.n_components, found, NOISE)
+
+
+def largest(resp: Array) -> tuple[Labels, Array]:
+    """The column of each row's largest responsibility, and the sum of the others; `resp` is used up."""
+    found = resp.argmax(axis=1)
+    np.put_along_axis(resp, found[:, None], 0.0, axis=1)
+    return found, resp.sum(axis=1)

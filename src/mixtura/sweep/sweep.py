@@ -17,7 +17,8 @@ from mixtura.families.prior import Prior
 from mixtura.families.ratio import Ratio
 from mixtura.regularization import Regularization, covariance_of
 from mixtura.sources.base import Coordinates, Source
-from mixtura.sweep import native, reference
+from mixtura.sources.strata import StratifiedSource
+from mixtura.sweep import incomplete, native, reference
 from mixtura.sweep.engines import resolve_engine, use_native
 from mixtura.sweep.totals import Totals, complete, safe, wants_scatter
 from mixtura.threads import thread_count
@@ -31,6 +32,10 @@ NOTICEABLE_JUMP = 1e-6
 
 DIGITS_AT_RISK = 4096.0
 """Second moment over its centred part above which a pass about the new centres is made: 12 bits."""
+
+FLAT_COLUMN, MOST_STEPS, ENOUGH = 1e-6, 100, 1e-4
+"""Of the one Gaussian that stands for rows with gaps: its smallest spread beside those of the columns, its iterations,
+and the gain, in nats a row, at which they end. Starts and priors look at it; no result does."""
 
 
 class Sweep:
@@ -122,6 +127,8 @@ class Sweep:
         """Weight, mean and scatter of all rows, in inner coordinates."""
         from mixtura.mixture import Mixture
 
+        if isinstance(self.source, StratifiedSource):
+            return self._totals_of_incomplete()
         d = self.source.n_features
         structure = STRUCTURES["VVV"] if d > 1 else STRUCTURES["V"]
         probe = Mixture.trusted(np.ones(1), Gaussian.standard(np.zeros((1, d)), np.ones(d), structure))
@@ -132,6 +139,26 @@ class Sweep:
         scatter = about_mean.squares[:, None] if about_mean.scatter is None else about_mean.scatter[0]
         return Totals(float(about_zero.counts[0]), mean, scatter)
 
+    def _totals_of_incomplete(self) -> Totals:
+        """The same where cells are missing: of one Gaussian at its maximum likelihood, found by EM."""
+        from mixtura.mixture import Mixture
+
+        source, d = self.source, self.source.n_features
+        assert isinstance(source, StratifiedSource)
+        structure = STRUCTURES["VVV"] if d > 1 else STRUCTURES["V"]
+        mean, spread = source.column_moments
+        floor = np.maximum(source.resolution / source.coordinates.scale, FLAT_COLUMN * spread)
+        components: Any = Gaussian.standard(mean[None, :], np.maximum(spread, floor), structure)
+        last = -np.inf
+        for _ in range(MOST_STEPS):
+            found = self._pass([Mixture.trusted(np.ones(1), components)], [components], [True])[0]
+            components = found.m_step(floor).components
+            if found.log_likelihood - last < ENOUGH * source.total_weight:
+                break
+            last = found.log_likelihood
+        covariance = components.covariance_matrices[0]
+        return Totals(source.total_weight, components.means[0], source.total_weight * covariance)
+
     def _accumulates_scatter(self, mixture: Mixture[Any]) -> bool:
         """Whether the pass itself must sum second moments: not where the totals give them."""
         components = mixture.components
@@ -139,6 +166,8 @@ class Sweep:
             return True
         if not wants_scatter(components):
             return False
+        if isinstance(self.source, StratifiedSource):  # what is missing depends on the responsibilities
+            return True
         alone = mixture.noise is None  # the totals hold the noise's rows too
         return not (alone and components.constraint.shared and safe(components, self.totals))
 
@@ -147,6 +176,10 @@ class Sweep:
     ) -> list[Statistics[Any]]:
         totals: list[Statistics[Any]] | None = None
         coordinates = self._coordinates or self.source.coordinates
+        if isinstance(self.source, StratifiedSource):
+            return incomplete.accumulate(
+                self.source, coordinates, mixtures, origins, scatter, self.n_threads, self.engine
+            )
         for chunk in self.source.chunks():
             if use_native(self.engine, (m.components for m in mixtures), chunk.rows.dtype):
                 part = native.accumulate(chunk, coordinates, mixtures, origins, scatter, self.n_threads)

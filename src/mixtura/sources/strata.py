@@ -1,0 +1,305 @@
+"""Rows with missing cells, cut into strata: rows of which the same columns are known.
+
+What is known decides how a row turns into statistics. Strata of many rows go to the engines as arrays of their own,
+without the columns that are missing; rows of rare strata are gathered in batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mixtura.errors import DataError
+from mixtura.sources.arrays import CHECK_ROWS, ArraySource
+from mixtura.sources.base import Chunk, Coordinates, Source, coordinate_stride, resolution_of
+from mixtura.validation import Array, Flags, check_finite_rows
+
+Numbers = npt.NDArray[np.intp]
+
+MANY_ROWS = 96
+"""Rows of one stratum from which on an engine takes it alone."""
+
+BATCH_ROWS, BATCH_CELLS = 1024, 1 << 17
+"""Rows of a batch at most, and its rows times the square of the columns."""
+
+THIN = 2e-9
+"""Of a column's spread: what counts as its resolution where cells are missing. A component that collapses loses a share
+of its variance in each iteration there, because a missing cell keeps the variance that it is given, and would go on
+until rounding decides; variances down to 1e-16 of the column's are left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """Many rows of which the same columns are known.
+
+    Attributes
+    ----------
+    observed : (D_o,), the known columns in order
+    rows : (m, D_o), float64 or float32, data units
+    weights : (m,), or None where every row counts once
+    numbers : (m,), of the rows in the source
+    """
+
+    observed: Numbers
+    rows: npt.NDArray[Any]
+    weights: Array | None
+    numbers: Numbers
+
+    @property
+    def chunk(self) -> Chunk:
+        return Chunk(self.rows, self.weights, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of several patterns, in the order of their patterns.
+
+    Attributes
+    ----------
+    rows : (m, D) float64, data units; 0 where a cell is missing
+    weights : (m,)
+    numbers : (m,), of the rows in the source
+    pattern : (m,), the pattern of each row
+    seen : (P, D), the columns that each pattern knows
+    """
+
+    rows: Array
+    weights: Array
+    numbers: Numbers
+    pattern: Numbers
+    seen: Flags
+
+    @property
+    def starts(self) -> Numbers:
+        """(P,): where the rows of each pattern begin."""
+        return np.searchsorted(self.pattern, np.arange(len(self.seen)))
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """How much is missing, and where.
+
+    Attributes
+    ----------
+    n_cells : missing cells
+    share : of all cells
+    by_column : (n_features,), missing cells of each column
+    n_rows : rows with a missing cell
+    n_blank : rows with no cell at all: they count for nothing
+    n_patterns : different sets of known columns, the complete one and the empty one included
+    never_together : pairs of columns that no row knows both of
+    """
+
+    n_cells: int
+    share: float
+    by_column: tuple[int, ...]
+    n_rows: int
+    n_blank: int
+    n_patterns: int
+    never_together: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class StratifiedSource(Source):
+    """An (n_samples, n_features) array of float64 or float32 in which NaN is a missing cell, and row weights.
+
+    A row without any known cell counts for nothing. Whoever reads rows one after the other (`chunks`) is refused: only
+    a sweep, and answers for each row, know what to do with gaps.
+    """
+
+    X: npt.NDArray[Any]
+    sample_weight: Array | None = None
+    columns: tuple[str, ...] | None = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.X.dtype
+
+    @property
+    def n_samples(self) -> int:
+        return int(self.X.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        return int(self.X.shape[1])
+
+    @cached_property
+    def missing(self) -> Flags:
+        """(n_samples, n_features)"""
+        found: Flags = np.isnan(self.X)
+        return found
+
+    @cached_property
+    def counted(self) -> Flags:
+        """(n_samples,): rows that know anything."""
+        known: Flags = np.any(~self.missing, axis=1)
+        return known
+
+    @cached_property
+    def weights(self) -> Array:
+        """(n_samples,): row weights, 0 for rows that count for nothing."""
+        weights: Array = self.counted.astype(np.float64)
+        return weights if self.sample_weight is None else weights * self.sample_weight
+
+    @cached_property
+    def total_weight(self) -> float:
+        return float(self.weights.sum())
+
+    @cached_property
+    def coordinates(self) -> Coordinates:
+        rows = self.X[:: coordinate_stride(self.n_samples)].astype(np.float64)
+        if np.isnan(rows).all(axis=0).any():
+            rows = np.where(np.isnan(self.X).all(axis=0), 0.0, self.X)
+        ordered = np.sort(rows, axis=0)  # NaN last
+        middle = (~np.isnan(rows)).sum(axis=0) // 2
+        centre = np.take_along_axis(ordered, middle[None, :], axis=0)[0].astype(np.float64)
+        return Coordinates.about(centre, np.abs(rows - centre))
+
+    @cached_property
+    def resolution(self) -> Array:
+        """The rounding unit of each column, but at least `THIN` of its spread."""
+        thin = THIN * self.column_moments[1] * self.coordinates.scale
+        return np.maximum(resolution_of(*self.ranges, self.X.dtype), thin)
+
+    @cached_property
+    def ranges(self) -> tuple[Array, Array]:
+        """The smallest and the largest known value of every column; 0 where there is none."""
+        known = ~self.missing
+        lowest = np.min(self.X, axis=0, where=known, initial=np.inf)
+        highest = np.max(self.X, axis=0, where=known, initial=-np.inf)
+        empty = ~known.any(axis=0)
+        return np.where(empty, 0.0, lowest).astype(np.float64), np.where(empty, 0.0, highest).astype(np.float64)
+
+    @cached_property
+    def column_moments(self) -> tuple[Array, Array]:
+        """(n_features,) each: mean and standard deviation of the known cells of each column, in inner coordinates."""
+        rows = np.where(self.missing, 0.0, self.coordinates.rows_inward(self.X))
+        weights = np.where(self.missing, 0.0, self.weights[:, None])
+        total = np.maximum(weights.sum(axis=0), np.finfo(float).tiny)
+        mean = (weights * rows).sum(axis=0) / total
+        spread = np.sqrt((weights * (rows - mean) ** 2).sum(axis=0) / total)
+        return mean, np.where(spread > 0, spread, 1.0)
+
+    def chunks(self) -> Iterator[Chunk]:
+        row, column = (int(i) for i in np.argwhere(self.missing)[0])
+        raise DataError(
+            f"X has cells that are missing (NaN, {self.gaps.n_cells} in all); the first is in row {row}, "
+            f"{self.quoted_column(column)} (rows counted from 0). This call needs whole rows: leave those with gaps "
+            "out, or fill them with Mixture.impute."
+        )
+
+    def select(self, columns: Sequence[str]) -> ArraySource | StratifiedSource:
+        assert self.columns is not None
+        index = [self.columns.index(name) for name in columns]
+        return source_of(self.X[:, index], self.sample_weight, tuple(columns))
+
+    def sample(self, n: int, rng: np.random.Generator) -> Source:
+        if n >= self.n_samples:
+            return self
+        edges = np.arange(n + 1) * self.n_samples // n
+        return self.take(edges[:-1] + (rng.random(n) * np.diff(edges)).astype(np.intp))
+
+    def take(self, numbers: Numbers) -> StratifiedSource:
+        """Some of the rows."""
+        weights = None if self.sample_weight is None else self.sample_weight[numbers]
+        return StratifiedSource(np.ascontiguousarray(self.X[numbers]), weights, self.columns)
+
+    @cached_property
+    def gaps(self) -> Gaps:
+        by_column = self.missing.sum(axis=0)
+        patterns = self._patterns[0]
+        together = patterns.astype(np.float64).T @ patterns
+        never = np.argwhere(np.triu(together == 0, 1))
+        incomplete = int(self.missing.any(axis=1).sum())
+        return Gaps(
+            int(by_column.sum()),
+            float(by_column.sum() / self.X.size),
+            tuple(by_column.tolist()),
+            incomplete,
+            int((~self.counted).sum()),
+            len(patterns),
+            tuple((int(i), int(j)) for i, j in never),
+        )
+
+    @cached_property
+    def _patterns(self) -> tuple[Flags, Numbers]:
+        """(P, D) known columns of each pattern, and (n_samples,) the pattern of each row."""
+        if self.n_features <= 62:
+            keys = self.missing @ (np.int64(1) << np.arange(self.n_features))
+            unique, pattern = np.unique(keys, return_inverse=True)
+            seen = (unique[:, None] >> np.arange(self.n_features)) & 1 == 0
+        else:
+            packed = np.packbits(self.missing, axis=1)
+            unique, pattern = np.unique(packed, axis=0, return_inverse=True)
+            seen = np.unpackbits(unique, axis=1, count=self.n_features) == 0
+        return seen, pattern.reshape(-1).astype(np.intp)
+
+    @cached_property
+    def strata(self) -> tuple[list[Stratum], list[Batch]]:
+        """Strata of many rows, and all other rows in batches."""
+        large, rare = [], []
+        for known, numbers in self._by_pattern():
+            if len(numbers) >= MANY_ROWS and known.any():
+                observed = np.flatnonzero(known)
+                weights = None if self.sample_weight is None else self.sample_weight[numbers]
+                rows = np.ascontiguousarray(self.X[np.ix_(numbers, observed)])
+                large.append(Stratum(observed, rows, weights, numbers))
+            else:
+                rare.append(numbers)
+        return large, self._batches(rare)
+
+    def incomplete_batches(self) -> list[Batch]:
+        """All rows that lack a cell, in batches."""
+        return self._batches([numbers for known, numbers in self._by_pattern() if not known.all()])
+
+    def _by_pattern(self) -> Iterator[tuple[Flags, Numbers]]:
+        """The known columns (D,) of each pattern, and the numbers of its rows."""
+        seen, pattern = self._patterns
+        order = np.argsort(pattern, kind="stable")
+        ends = np.searchsorted(pattern[order], np.arange(len(seen) + 1))
+        for p, known in enumerate(seen):
+            yield known, order[ends[p] : ends[p + 1]]
+
+    def _batches(self, rare: list[Numbers]) -> list[Batch]:
+        most = max(16, min(BATCH_ROWS, BATCH_CELLS // self.n_features**2))
+        batches, here, n_rows = [], list[Numbers](), 0
+        for numbers in rare:
+            for piece in np.split(numbers, range(most, len(numbers), most)):
+                if here and n_rows + len(piece) > most:
+                    batches.append(self._batch(here))
+                    here, n_rows = [], 0
+                here.append(piece)
+                n_rows += len(piece)
+        return [*batches, self._batch(here)] if here else batches
+
+    def _batch(self, pieces: list[Numbers]) -> Batch:
+        numbers = np.concatenate(pieces)
+        pattern = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
+        seen = ~self.missing[[piece[0] for piece in pieces]]
+        rows = np.where(self.missing[numbers], 0.0, self.X[numbers]).astype(np.float64)
+        return Batch(rows, self.weights[numbers], numbers, pattern, seen)
+
+
+def source_of(
+    X: Any, sample_weight: Any = None, columns: Sequence[str] | None = None
+) -> ArraySource | StratifiedSource:
+    """A source of an array; a `StratifiedSource` where cells are missing (NaN).
+
+    Raises
+    ------
+    DataError, ShapeError
+        See `ArraySource.checked`; infinities are refused, NaN is a missing cell.
+    """
+    source = ArraySource.shaped(X, sample_weight, columns)
+    if source.first_bad_cell < 0:
+        return source
+    for start in range(0, source.n_samples, CHECK_ROWS):
+        rows = source.X[start : start + CHECK_ROWS]
+        if np.isinf(rows).any():
+            check_finite_rows(np.where(np.isnan(rows), 0, rows), source.columns, start)
+    return StratifiedSource(source.X, source.sample_weight, source.columns)

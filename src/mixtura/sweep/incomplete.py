@@ -1,0 +1,308 @@
+"""The E-step where cells are missing: exact, on the known part of each row, for every covariance structure.
+
+A row that knows the columns o has log p(x_o | k) from N(μ_o, Σ_oo), and the expected statistics of its missing part
+(Ghahramani & Jordan 1994). With the known columns first, P L = L̃ Qᵀ by one QR factorisation:
+L̃ = [G 0; R S] has G Gᵀ = Σ_oo, z̃_o = G⁻¹(x_o − μ_o) is all that is known, and z = Q z̃. In those coordinates the missing
+part has mean 0 and covariance I, so that a rotation brings all statistics back: Σ is never formed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mixtura.errors import ParameterError
+from mixtura.families.base import Family, Statistics
+from mixtura.families.covariance import resolve_structure
+from mixtura.families.gaussian import LOG_2PI, Gaussian, GaussianMoments
+from mixtura.linalg import diagonals
+from mixtura.sources.base import Coordinates
+from mixtura.sources.strata import Batch, Numbers, StratifiedSource, Stratum
+from mixtura.sweep import native, reference
+from mixtura.sweep.engines import use_native
+from mixtura.validation import Array, Flags, Labels
+
+if TYPE_CHECKING:
+    from mixtura.mixture import Mixture
+
+MARGINALS = {"full": ("VVV", "EEE"), "diag": ("VVI", "EEI"), "spherical": ("VII", "EII")}
+"""The structure of some columns: the form and the sharing stay."""
+
+
+def gaussian(mixture: Mixture[Any]) -> Gaussian:
+    """The components, where their marginals are known here; a reason to refuse them otherwise."""
+    components = mixture.components
+    if not isinstance(components, Gaussian) or components.constraint.form.name not in MARGINALS:
+        raise ParameterError(
+            f"rows with missing cells need Gaussian components of one of mclust's structures, not {components.name} "
+            f"of structure {components.structure}; leave these rows out or fill them."
+        )
+    if mixture.noise is not None:
+        raise ParameterError(
+            "noise is uniform over a volume of all columns and has no density for rows with missing cells; leave these "
+            "rows out or fill them, or fit without noise."
+        )
+    return components
+
+
+def known_first(factors: Array, seen: Flags) -> tuple[Array, Array]:
+    """L̃ and Q, (P, m, D, D) each, for factors (m, D, D) and patterns (P, D): P L = L̃ Qᵀ, the known columns first."""
+    order = np.argsort(~seen, axis=1, kind="stable")
+    roots = np.moveaxis(factors[:, order, :], 0, 1)
+    rotation, upper = np.linalg.qr(np.swapaxes(roots, -2, -1))
+    signs = np.where(diagonals(upper) < 0, -1.0, 1.0)[..., None, :]
+    return np.swapaxes(upper, -2, -1) * signs, rotation * signs
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A batch of rows under the components of a mixture.
+
+    Attributes
+    ----------
+    log_prob : (m, K), log p(x_o | k), nats
+    z : (m, K, D), E[z | x_o, k]
+    hidden : Cov[z | x_o, k] as roots (P, m, D, D), or its diagonal (P, D) for forms without correlation
+    """
+
+    log_prob: Array
+    z: Array
+    hidden: Array
+
+
+def look(components: Gaussian, batch: Batch, coordinates: Coordinates) -> Look:
+    """The E-step of a batch, but for the weights of the components."""
+    rows, seen = coordinates.rows_inward(batch.rows), batch.seen[batch.pattern]
+    log_norm = -0.5 * LOG_2PI * seen.sum(axis=1)[:, None]
+    off = np.where(seen[:, None, :], rows[:, None, :] - components.means, 0.0)
+    if components.constraint.form.ndim < 2:
+        spread = components.factors.reshape(len(components.factors), -1)
+        spread = np.broadcast_to(spread, (components.n_components, components.n_features))
+        z = off / spread
+        log_norm = log_norm - np.where(seen[:, None, :], np.log(spread), 0.0).sum(axis=2)
+        return Look(log_norm - 0.5 * (z**2).sum(axis=2), z, (~batch.seen).astype(np.float64))
+    lower, rotation = known_first(components.factors, batch.seen)
+    n_seen = batch.seen.sum(axis=1)
+    known = np.arange(components.n_features) < n_seen[:, None]
+    logs = np.where(known[:, None, :], np.log(diagonals(lower)), 0.0).sum(axis=2)[batch.pattern]
+    order = np.argsort(~seen, axis=1, kind="stable")
+    first = np.take_along_axis(off, order[:, None, :], axis=2)
+    own = lower[batch.pattern]
+    solved = np.zeros_like(first)
+    for i in range(int(n_seen.max(initial=0))):
+        done = np.einsum("nkj,nkj->nk", own[:, :, i, :i], solved[..., :i]) if i else 0.0
+        solved[..., i] = (first[..., i] - done) / own[:, :, i, i] * known[batch.pattern, None, i]
+    z = (rotation[batch.pattern] @ solved[..., None])[..., 0]
+    hidden = rotation * ~known[:, None, None, :]
+    return Look(log_norm - logs - 0.5 * (solved**2).sum(axis=2), z, hidden)
+
+
+def moments(components: Gaussian, seen: Look, batch: Batch, resp: Array, steps: Array, scatter: bool) -> Any:
+    """Expected moments of a batch about means that lie `steps` (K, D), whitened, from those of the components."""
+    form, shared = components.constraint.form, components.constraint.shared
+    z = seen.z - steps
+    by_pattern = np.add.reduceat(resp, batch.starts, axis=0)  # (P, K)
+    hidden = by_pattern.T @ (~batch.seen).sum(axis=1).astype(np.float64)
+    sums = np.einsum("nk,nkd->kd", resp, z)
+    squares = np.einsum("nk,nkd,nkd->k", resp, z, z) + hidden
+    if not scatter or form.ndim == 0:
+        return GaussianMoments(sums, squares, None)
+    if form.ndim == 1:
+        second = np.einsum("nk,nkd->kd", resp, z**2) + by_pattern.T @ seen.hidden
+        return GaussianMoments(sums, squares, second.sum(axis=0, keepdims=True) if shared else second)
+    scaled = np.moveaxis(z * np.sqrt(resp)[..., None], 0, 2)  # (K, D, m)
+    second = scaled @ np.swapaxes(scaled, 1, 2)
+    pooled = by_pattern.sum(axis=1, keepdims=True) if shared else by_pattern
+    roots = np.moveaxis(seen.hidden * np.sqrt(pooled)[..., None, None], 0, 2)  # (m, D, P, D)
+    roots = roots.reshape(*roots.shape[:2], -1)
+    second = (second.sum(axis=0, keepdims=True) if shared else second) + roots @ np.swapaxes(roots, 1, 2)
+    return GaussianMoments(sums, squares, second)
+
+
+def steps_between(mixture: Gaussian, origin: Gaussian) -> Array:
+    """(K, D): L_k⁻¹(μ'_k − μ_k) from the components of the E-step to those that the moments are about."""
+    if origin is mixture:
+        return np.zeros_like(mixture.means)
+    return mixture.constraint.form.whiten_each(mixture.factors, origin.means - mixture.means)
+
+
+def marginal(components: Gaussian, observed: Numbers, lower: Array | None) -> Gaussian:
+    """The components of some columns, from L̃ (m, D, D) where they are correlated."""
+    form, factors = components.constraint.form, components.factors
+    if lower is not None:
+        factors = np.ascontiguousarray(lower[:, : len(observed), : len(observed)])
+    elif form.ndim == 1:
+        factors = np.ascontiguousarray(factors[:, observed])
+    structure = resolve_structure(MARGINALS[form.name][components.constraint.shared], len(observed))
+    if len(observed) == 1:
+        factors = factors.reshape(len(factors))
+    return Gaussian.from_factors(np.ascontiguousarray(components.means[:, observed]), factors, structure)
+
+
+def completed(
+    components: Gaussian,
+    part: GaussianMoments,
+    counts: Array,
+    observed: Numbers,
+    rotation: Array | None,
+    steps: Array,
+    scatter: bool,
+) -> GaussianMoments:
+    """Moments of all columns from those of the known ones; `steps` as in `steps_between`."""
+    form, shared, d = components.constraint.form, components.constraint.shared, components.n_features
+    rest = d - len(observed)
+    order = np.concatenate([observed, np.setdiff1d(np.arange(d), observed)])
+    wide = np.eye(d)[None, order].swapaxes(1, 2) if rotation is None else rotation
+    away = -np.einsum("kji,kj->ki", np.broadcast_to(wide, (len(counts), d, d)), steps)[:, len(observed) :]
+    sums = np.concatenate([part.sums, counts[:, None] * away], axis=1)
+    sums = np.einsum("kij,kj->ki", np.broadcast_to(wide, (len(counts), d, d)), sums)
+    squares = part.squares + counts * (rest + (away**2).sum(axis=1))
+    if not scatter or form.ndim == 0:
+        return GaussianMoments(sums, squares, None)
+    n = counts.reshape(-1, *[1] * form.ndim)
+    known = part.squares.reshape(n.shape) if part.scatter is None else part.scatter
+    hidden = n * (form.outer(away, away) + (np.eye(rest) if form.ndim == 2 else 1.0))
+    cross = part.sums[:, :, None] * away[:, None, :]
+    if shared:
+        known, cross, hidden = (m.sum(axis=0, keepdims=True) for m in (known, cross, hidden))
+    if form.ndim == 1:
+        return GaussianMoments(sums, squares, np.concatenate([known, hidden], axis=1)[:, np.argsort(order)])
+    second = np.concatenate(
+        [np.concatenate([known, cross], axis=2), np.concatenate([np.swapaxes(cross, 1, 2), hidden], axis=2)], axis=1
+    )
+    return GaussianMoments(sums, squares, wide @ second @ np.swapaxes(wide, 1, 2))
+
+
+def accumulate(
+    source: StratifiedSource,
+    coordinates: Coordinates,
+    mixtures: Sequence[Mixture[Any]],
+    origins: Sequence[Family],
+    scatter: Sequence[bool],
+    n_threads: int,
+    engine: str | None,
+) -> list[Statistics[Any]]:
+    """Statistics of all rows under each mixture, moments about `origins`; log-likelihoods in data units."""
+    large, batches = source.strata
+    found = []
+    for mixture, origin, wanted in zip(mixtures, origins, scatter, strict=True):
+        components = gaussian(mixture)
+        assert isinstance(origin, Gaussian)
+        steps = steps_between(components, origin)
+        parts = [_of_batch(coordinates, batch, mixture, origin, steps, wanted) for batch in batches]
+        parts += [
+            _of_stratum(coordinates, stratum, mixture, origin, steps, wanted, n_threads, engine) for stratum in large
+        ]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        found.append(total)
+    return found
+
+
+def _of_batch(
+    coordinates: Coordinates, batch: Batch, mixture: Mixture[Any], origin: Gaussian, steps: Array, scatter: bool
+) -> Statistics[Any]:
+    seen = look(mixture.components, batch, coordinates)
+    log_prob, log_max, resp = reference.log_sum_exp(seen.log_prob + mixture.log_weights)
+    resp = resp * batch.weights[:, None]
+    shift = -np.log(coordinates.scale) * float(batch.weights @ batch.seen.sum(axis=1)[batch.pattern])
+    found = moments(mixture.components, seen, batch, resp, steps, scatter)
+    weights = batch.weights
+    return Statistics(float(weights @ log_prob) + shift, float(weights @ log_max), resp.sum(axis=0), found, origin)
+
+
+def _of_stratum(
+    coordinates: Coordinates,
+    stratum: Stratum,
+    mixture: Mixture[Any],
+    origin: Gaussian,
+    steps: Array,
+    scatter: bool,
+    n_threads: int,
+    engine: str | None,
+) -> Statistics[Any]:
+    here, part, rotation, some = _marginals(coordinates, stratum.observed, mixture, origin)
+    if use_native(engine, [here.components], stratum.rows.dtype):
+        [found] = native.accumulate(stratum.chunk, some, [here], [part], [scatter], n_threads)
+    else:
+        [found] = reference.accumulate(stratum.chunk, some, [here], [part])
+    shift = some.log_jacobian * found.total_weight
+    moments = found.moments
+    if len(stratum.observed) < origin.n_features:
+        moments = completed(origin, moments, found.counts, stratum.observed, rotation, steps, scatter)
+    return replace(found, log_likelihood=found.log_likelihood + shift, moments=moments, origin=origin)
+
+
+def _marginals(
+    coordinates: Coordinates, observed: Numbers, mixture: Mixture[Any], origin: Gaussian
+) -> tuple[Mixture[Any], Gaussian, Array | None, Coordinates]:
+    """The mixture and the origin of some columns, the rotation back to all of them, and the columns' coordinates."""
+    components = mixture.components
+    if len(observed) == components.n_features:
+        return mixture, origin, None, coordinates
+    lower = rotation = None
+    if components.constraint.form.ndim == 2:
+        seen = np.isin(np.arange(components.n_features), observed)[None]
+        (lower,), (rotation,) = known_first(components.factors, seen)
+    of_mixture = marginal(components, observed, lower)
+    of_origin = of_mixture if origin is components else marginal(origin, observed, lower)
+    here = type(mixture).trusted(mixture.weights, of_mixture)
+    return here, of_origin, rotation, Coordinates(coordinates.centre[observed], coordinates.scale)
+
+
+def evaluate(
+    source: StratifiedSource,
+    coordinates: Coordinates,
+    inner: Mixture[Any],
+    what: str,
+    out: Array,
+    n_threads: int,
+    engine: str | None,
+) -> None:
+    """Write `component_log_prob`, `log_prob` or `responsibilities` of all rows into `out`, in data units.
+
+    A row without any known cell has log-densities of 0 and the weights as responsibilities.
+    """
+    gaussian(inner)
+    large, batches = source.strata
+    for batch in batches:
+        component = look(inner.components, batch, coordinates).log_prob
+        n_seen = batch.seen.sum(axis=1)[batch.pattern]
+        log_prob, _, resp = reference.log_sum_exp(component + inner.log_weights)
+        shift = -np.log(coordinates.scale) * n_seen
+        whole = component + shift[:, None] if what == "component_log_prob" else resp
+        out[batch.numbers] = log_prob + shift if what == "log_prob" else whole
+    for stratum in large:
+        here, _, _, some = _marginals(coordinates, stratum.observed, inner, inner.components)
+        part = np.empty((len(stratum.rows), *out.shape[1:]))
+        if use_native(engine, [here.components], stratum.rows.dtype):
+            native.evaluate(stratum.chunk, some, here, n_threads, {what: part})
+        else:
+            reference.evaluate(stratum.chunk, some, here, what, part)
+        out[stratum.numbers] = part if what == "responsibilities" else part + some.log_jacobian
+
+
+def label(
+    source: StratifiedSource, coordinates: Coordinates, inner: Mixture[Any], n_threads: int, engine: str | None
+) -> tuple[Labels, Array]:
+    """Each row's component of largest responsibility, and the sum of its other responsibilities, (n_samples,) each."""
+    gaussian(inner)
+    labels, rest = np.empty(source.n_samples, dtype=np.int64), np.empty(source.n_samples)
+    large, batches = source.strata
+    for batch in batches:
+        component = look(inner.components, batch, coordinates).log_prob
+        resp = reference.log_sum_exp(component + inner.log_weights)[2]
+        labels[batch.numbers], rest[batch.numbers] = reference.largest(resp)
+    for stratum in large:
+        here, _, _, some = _marginals(coordinates, stratum.observed, inner, inner.components)
+        found, other = np.empty(len(stratum.rows), dtype=np.int64), np.empty(len(stratum.rows))
+        if use_native(engine, [here.components], stratum.rows.dtype):
+            native.evaluate(stratum.chunk, some, here, n_threads, {"labels": found, "uncertainty": other})
+        else:
+            reference.label(stratum.chunk, some, here, found, other)
+        labels[stratum.numbers], rest[stratum.numbers] = found, other
+    return labels, rest
