@@ -9,7 +9,7 @@ import pytest
 
 import mixtura as mx
 
-HEAVY = ("scipy", "pyarrow", "narwhals", "rich", "click", "pandas", "polars", "matplotlib", "sklearn", "dask")
+HEAVY = ("scipy", "pyarrow", "narwhals", "rich", "click", "pandas", "polars", "matplotlib", "sklearn", "onnx", "dask")
 
 
 def loaded_by(code: str) -> set[str]:

@@ -50,6 +50,7 @@ _WHERE = {
     "explain": "mixtura.explanation",
     "scan": "mixtura.sources.scan",
     "load": "mixtura.persistence",
+    "to_onnx": "mixtura.onnx_export",
     # scikit-learn's face: not in `__all__`, as a star import must neither need nor load scikit-learn
     "BayesianGaussianMixture": "mixtura.estimators.bayesian",
     "GaussianMixture": "mixtura.estimators.gaussian",
@@ -103,6 +104,7 @@ __all__ = [
     "reduce",
     "scan",
     "standard_errors",
+    "to_onnx",
 ]
 
 if TYPE_CHECKING:
@@ -134,6 +136,7 @@ if TYPE_CHECKING:
     from mixtura.many import fit_many
     from mixtura.mixture import Mixture
     from mixtura.noise import Noise
+    from mixtura.onnx_export import to_onnx
     from mixtura.persistence import load
     from mixtura.regularization import ConjugatePrior, EigenvalueRatio, Penalty, Regularization
     from mixtura.result import Fit

@@ -14,7 +14,7 @@ import click
 from mixtura import __version__
 from mixtura.errors import MixturaError, MixturaWarning
 
-COMMANDS = ("fit", "explain", "predict", "impute", "sample", "show", "compare", "merge", "errors", "test")
+COMMANDS = ("fit", "explain", "predict", "impute", "sample", "show", "compare", "merge", "export", "errors", "test")
 """`mixtura NAME` is `command` in `mixtura.cli.NAME`: a new command is a file and an entry here."""
 
 OK, UNEXPECTED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
