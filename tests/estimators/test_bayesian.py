@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import multivariate_t
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture as Theirs
@@ -183,6 +184,24 @@ def test_lower_bound_is_complete(X):
         - np.log(1 + n)  # the first stick takes all n rows: B(1 + n, 1) / B(1, 1)
     )
     assert one.lower_bound_ * n == pytest.approx(evidence, rel=1e-12)
+
+
+def test_predictive_density_of_one_component_is_student_t(X):
+    for covariance_type in TYPES:
+        one = BayesianGaussianMixture(covariance_type=covariance_type, reg_covar=0, tol=1e-9).fit(X)
+        nu, beta = float(np.ravel(one.degrees_of_freedom_)[0]), one.mean_precision_[0]
+        covariance = one.mixture_.components.covariance_matrices[0]
+        shape = covariance * nu * (1 + beta) / (beta * (nu - 1))
+        expected = multivariate_t(one.means_[0], shape, df=nu - 1).logpdf(X)
+        np.testing.assert_allclose(one.predictive_log_prob(X), expected, rtol=1e-10)
+
+
+def test_predictive_density_integrates_to_one(X):
+    found = BayesianGaussianMixture(n_components=3, random_state=0).fit(X[:, :1])
+    grid = np.linspace(-400, 400, 200_001)
+    density = np.exp(found.predictive_log_prob(grid[:, None]))
+    assert np.trapezoid(density, grid) == pytest.approx(1, abs=1e-4)
+    assert np.trapezoid(np.exp(found.score_samples(grid[:, None])), grid) < 0.99  # scikit-learn's is none
 
 
 def test_structures_beyond_scikit_learns(X):

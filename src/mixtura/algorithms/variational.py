@@ -33,6 +33,7 @@ from mixtura.families.prior import Prior
 from mixtura.linalg import diagonals, semidefinite_root, solve_lower_stack
 from mixtura.mixture import Mixture
 from mixtura.sweep import Sweep
+from mixtura.sweep.reference import log_sum_exp
 from mixtura.validation import Array, frozen
 
 
@@ -146,6 +147,24 @@ class Posterior:
     def mixture(self) -> ExpectedMixture:
         """What the E-step compares: responsibilities are q(Z)."""
         return ExpectedMixture.of(frozen(self.weights), self.log_weights, self.components)
+
+    def predictive_log_prob(self, component_log_prob: Array) -> Array:
+        """(n_samples,): log p(x | all rows seen), nats, the parameters integrated over their posterior.
+
+        Σ_k E[π_k] St(x; m_k, scale · S_k / ν_k, df) with df = ν_k + 1 − D and scale = ν_k (1 + β_k) / (β_k df): a
+        proper density with Student tails, which bounds of variational Bayes are not (Bishop 2006, equation 10.81).
+        It is given what `components` say of the rows, (n_samples, n_components), nats.
+        """
+        from scipy.special import gammaln
+
+        d, beta, nu = self.components.n_features, self.mean_precision, self.degrees_of_freedom
+        df = nu + 1.0 - d
+        spread = nu * (1 + beta) / (beta * df)
+        log_norm = -0.5 * d * LOG_2PI - self.components.log_dets
+        squares = 2 * (log_norm - component_log_prob)
+        student = gammaln(0.5 * (df + d)) - gammaln(0.5 * df) - 0.5 * d * np.log(math.pi * df * spread)
+        joint = np.log(self.weights) + student - self.components.log_dets
+        return log_sum_exp(joint - 0.5 * (df + d) * np.log1p(squares / (spread * df)))[0]
 
     def into(self, centre: Array, scale: float) -> Posterior:
         """The same posterior in coordinates u = (x − centre) / scale."""

@@ -16,7 +16,7 @@ from mixtura.estimators.covariance_types import components_of, precision_arrays,
 from mixtura.families.covariance import resolve_structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.mixture import Mixture
-from mixtura.sweep import Sweep
+from mixtura.sweep import Sweep, evaluate
 from mixtura.validation import Array, frozen
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical", "VVV", "EEE", "VVI", "EEI", "VII", "EII")
@@ -210,6 +210,16 @@ class BayesianGaussianMixture(BaseMixture[Posterior]):
     def _mixture(self) -> ExpectedMixture:
         posterior = self._parameters()
         return ExpectedMixture.of(frozen(np.array(self.weights_)), posterior.log_weights, posterior.components)
+
+    def predictive_log_prob(self, X: Any) -> Array:
+        """(n_samples,): log p(x | training rows), nats: Student densities, the parameters integrated out.
+
+        Unlike `score_samples` (scikit-learn's: the E-step's normaliser, not a density) it integrates to one, and rows
+        in components with few rows are less surprising to it.
+        """
+        rows, posterior = self._rows(X), self._parameters()
+        plain = Mixture(self.weights_, posterior.components)
+        return posterior.predictive_log_prob(evaluate(rows, plain, "component_log_prob"))
 
     @property
     def mixture_(self) -> Mixture[Gaussian]:
