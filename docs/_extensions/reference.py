@@ -17,7 +17,7 @@ GROUPS = {
     "How sure": ("inference",),
     "A mixture as a density": ("densities",),
     "From components to clusters": ("clusters",),
-    "Look, explain, keep": ("explanation", "plotting", "report", "persistence"),
+    "Look, explain, keep": ("explanation", "plotting", "report", "persistence", "interchange", "onnx_export"),
     "scikit-learn's face": ("estimators",),
 }
 """Title of a page, and the parts of the package whose names it lists."""
