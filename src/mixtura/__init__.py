@@ -60,6 +60,7 @@ _WHERE = {
     "MixtureClassifier": "mixtura.estimators.classifier",
     "MixtureRegressor": "mixtura.estimators.regressor",
     "MixtureOutlierDetector": "mixtura.estimators.outliers",
+    "MixtureImputer": "mixtura.estimators.imputer",
 }
 __all__ = [
     "ConjugatePrior",
@@ -122,6 +123,8 @@ if TYPE_CHECKING:
     from mixtura.densities.regions import highest_density_region
     from mixtura.estimators.bayesian import BayesianGaussianMixture as BayesianGaussianMixture
     from mixtura.estimators.classifier import MixtureClassifier as MixtureClassifier
+    from mixtura.estimators.gaussian import GaussianMixture as GaussianMixture
+    from mixtura.estimators.imputer import MixtureImputer as MixtureImputer
     from mixtura.estimators.outliers import MixtureOutlierDetector as MixtureOutlierDetector
     from mixtura.estimators.regressor import MixtureRegressor as MixtureRegressor
     from mixtura.explanation.explain import explain
@@ -133,6 +136,9 @@ if TYPE_CHECKING:
     from mixtura.inference.jackknife import jackknife
     from mixtura.inference.likelihood_ratio import likelihood_ratio_sequence, likelihood_ratio_test
     from mixtura.inference.standard_errors import standard_errors
+    from mixtura.interchange import from_sklearn as from_sklearn
+    from mixtura.interchange import to_scipy as to_scipy
+    from mixtura.interchange import to_sklearn as to_sklearn
     from mixtura.many import fit_many
     from mixtura.mixture import Mixture
     from mixtura.noise import Noise
