@@ -13,6 +13,7 @@ import mixtura
 
 GROUPS = {
     "Mixtures": ("mixture", "noise", "families"),
+    "Rows": ("sources",),
     "EM and fitting": ("algorithms", "fitting", "result", "many", "regularization"),
     "How sure": ("inference",),
     "A mixture as a density": ("densities",),

@@ -86,7 +86,8 @@ function sentenceOf({ kind, t, step }) {
   const value = record.nats;
   if (kind === "start") return "EM starts from θ₀. No row belongs to a component yet: the E-step comes first.";
   if (kind === "M") {
-    return `With the responsibilities held fixed, the parameters go to the top of the bound: F rises from ${value[t]} to ${step.bound}, and the log-likelihood with it, to ${value[t + 1]}.`;
+    const where = step.troubles.length ? "the parameters move" : "the parameters go to the top of the bound";
+    return `With the responsibilities held fixed, ${where}: F goes from ${value[t]} to ${step.bound}, and the log-likelihood, above it, to ${value[t + 1]}.`;
   }
   const given = kind === "end" ? record.end : `They lean like this: ${step.given}.`;
   return `Bayes' rule gives each row its responsibilities under ${theta(t)}; the parameters stay. The bound touches the log-likelihood here. ${given}`;

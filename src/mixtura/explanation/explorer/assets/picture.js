@@ -19,11 +19,11 @@ function picture(host, record, onSelect) {
     const clip = svg("clipPath", { id: "picture-clip" }, svg("rect", {
       x: frame.left, y: frame.top - 8, width: frame.right - frame.left, height: frame.bottom - frame.top + 8 + (flat ? STRIP : 0),
     }));
-    layers = Object.fromEntries(["shapes", "points", "marks"].map((name) => [name, svg("g", { class: name, "clip-path": "url(#picture-clip)" })]));
+    layers = Object.fromEntries((flat ? ["shapes", "points", "marks"] : ["points", "shapes", "marks"]).map((name) => [name, svg("g", { class: name, "clip-path": "url(#picture-clip)" })]));
     const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-labelledby": "picture-title" }, clip,
       axis("y", y, frame, flat ? "density" : record.columns[1], 5),
       axis("x", x, { ...frame, bottom: frame.bottom + (flat ? STRIP : 0) }, record.columns[0], width / 90),
-      layers.shapes, layers.points, layers.marks);
+      ...Object.values(layers));
     placeRows(width);
     root.addEventListener("pointermove", find);
     root.addEventListener("pointerdown", find);
@@ -138,9 +138,11 @@ function extent(record, column) {
   return [low - 0.04 * size, high + 0.04 * size];
 }
 
-/** The highest component of the run; one that collapsed does not flatten all the others. */
+/** The highest component of the run; one too narrow to be seen, for it collapses, does not flatten all the others. */
 function tallest(record) {
-  const peaks = Object.values(record.mixtures).map((theta) => Math.max(...prepared(theta).map((c) => Math.exp(c.logWeight + c.logScale))));
-  const middle = [...peaks].sort((a, b) => a - b)[Math.floor(peaks.length / 2)];
-  return 1.15 * Math.min(Math.max(...peaks), 6 * middle);
+  const values = record.rows.map((row) => row[0]);
+  const size = values.reduce((a, b) => Math.max(a, b)) - values.reduce((a, b) => Math.min(a, b));
+  const all = Object.values(record.mixtures).flatMap(prepared);
+  const seen = all.filter((c) => c.l11 > size / 60);
+  return 1.15 * (seen.length ? seen : all).reduce((top, c) => Math.max(top, Math.exp(c.logWeight + c.logScale)), 0);
 }
