@@ -83,3 +83,19 @@ def test_values_may_be_rows(run, values):
     spelled = ("--weights", ".5,.5", "--means", "0,0;3,3", "--variances", "1,4")
     result = run("explain", values, *spelled, "--iterations", "1")
     assert result.exit_code == 0, result.output
+
+
+def test_the_run_is_written_as_a_page_and_as_a_table(run, tmp_path):
+    page, table = tmp_path / "em.html", tmp_path / "em.csv"
+    result = run("explain", *EXERCISE, "--html", page, "--table", table)
+    assert result.exit_code == 0, result.output
+    solution = mx.explain(THETA0, [-1, 0, 4, 5, 6])
+    assert page.read_text(encoding="utf-8") == solution.explorer().html
+    lines = table.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("iteration,log_likelihood,lower_bound,")
+    assert len(lines) == solution.n_iter + 2
+
+
+def test_files_that_cannot_be_written_are_refused_before_the_work(refused, tmp_path):
+    assert "ends in '.txt'" in refused("explain", *EXERCISE, "--table", tmp_path / "em.txt")
+    assert "there is no folder" in refused("explain", *EXERCISE, "--html", tmp_path / "nowhere" / "em.html")
