@@ -13,18 +13,22 @@ from mixtura.algorithms.climb import Climb, Rules, climb_all, plain_em
 from mixtura.algorithms.degeneracy import trouble_of
 from mixtura.algorithms.denoising import background_of
 from mixtura.algorithms.iteration import Iteration
+from mixtura.algorithms.levels import transplanted
 from mixtura.algorithms.start import user_start
 from mixtura.errors import DataError, ParameterError
 from mixtura.families.covariance import resolve_structure, resolve_structures
+from mixtura.imputation import completed
 from mixtura.mixture import Mixture
 from mixtura.regularization import Regularization, as_regularization
 from mixtura.result import Fit, result_of
 from mixtura.search import Options, Progress, Search, search
 from mixtura.selection import Candidate, StartReport, best_of, check_criterion
+from mixtura.sources import Source
+from mixtura.sources.known import as_known
 from mixtura.sources.open import check_columns, open_source
-from mixtura.sources.strata import StratifiedSource
+from mixtura.sources.strata import StratifiedSource, with_knowledge
 from mixtura.sweep import Sweep
-from mixtura.validation import as_count, as_positive
+from mixtura.validation import as_count, as_positive, as_responsibilities
 
 DEFAULT_COMPONENTS = range(1, 10)
 
@@ -42,6 +46,8 @@ def fit(
     equal_weights: bool = False,
     noise: Any = None,
     sample_weight: Any = None,
+    y: Any = None,
+    groups: Any = None,
     columns: Sequence[str] | None = None,
     where: Any = None,
     memory_limit: int | str | None = None,
@@ -84,6 +90,10 @@ def fit(
         `mixtura.Noise` whose volume is taken as it is. The noise is uniform over the smallest box around the rows; it
         has the label −1. True looks for rows with far neighbours (Byers & Raftery 1998) to start from.
     sample_weight : (n_samples,), optional; weight 2 counts a row twice, also in the criteria
+    y : what is known of the rows' components, optional: labels (n_samples,) counted from 0, −1 where unknown; or, with
+        one n_components, flags (n_samples, n_components) of components that a row may belong to, or non-negative
+        numbers that multiply their weights for that row
+    groups : (n_samples,) whole numbers, optional: rows of one number belong to one component together; −1 is none
     columns : names, optional: which columns of a file or data frame to use, or what those of an array are called
     where : which rows of files or a stream count, optional: a text like "x > 0 and species == 'setosa'" (see `scan`)
     memory_limit : bytes, or a text like "2 GB"; "512 MB" where not given. Files that need more than a quarter of it as
@@ -128,6 +138,8 @@ def fit(
     (2, True)
     """
     source = open_source(X, sample_weight, columns, where, memory_limit)
+    if y is not None or groups is not None:
+        source = with_knowledge(source, as_known(y, groups, source.n_samples))
     check_columns(source)
     criterion = check_criterion(criterion)
     if on_degenerate not in ("warn", "raise"):
@@ -144,7 +156,7 @@ def fit(
     )
     remedy = as_regularization(regularization)
     if isinstance(source, StratifiedSource) and criterion == "cv":
-        raise ParameterError("criterion 'cv' does not know missing cells; name another criterion, or fill them.")
+        raise ParameterError("criterion 'cv' knows neither missing cells nor labels; name another criterion.")
     sweep = Sweep(source, n_threads, engine, remedy)
     structures = resolve_structures(structure, source.n_features)
     if structure == "all" and remedy is not None:
@@ -161,7 +173,7 @@ def fit(
         candidates, complete = [_given(sweep, start, fixed, n_components, structures, options, callback)], True
         chosen = candidates[0]
     else:
-        numbers = component_numbers(n_components, source.n_samples)
+        numbers = component_numbers(n_components, source)
         pairs = [(s, k) for k in numbers for s in structures]
         first = "bic" if criterion == "cv" else criterion
         candidates, complete = search(Search(sweep, options), pairs, first, progress)
@@ -188,14 +200,25 @@ def _cross_validated(sweep: Sweep, candidates: list[Candidate], seed: int) -> li
     return [replace(c, cv=value(c)) for c in candidates]
 
 
-def component_numbers(n_components: int | Iterable[int] | None, n_samples: int) -> list[int]:
-    """The numbers of components to try, each once; more than there are rows is refused where it was asked for."""
+def component_numbers(n_components: int | Iterable[int] | None, source: Source) -> list[int]:
+    """The numbers of components to try, each once; more than there are rows is refused where it was asked for.
+
+    Numbers below that of the labels are left out, or refused where nothing else was asked for.
+    """
+    n_samples, known = source.n_samples, source.known if isinstance(source, StratifiedSource) else None
     if n_components is None:
-        return [k for k in DEFAULT_COMPONENTS if k <= n_samples]
+        fewest = 1 if known is None else known.n_classes
+        n_components = None if known is None else known.n_components
+        if n_components is None:
+            return [k for k in range(fewest, max(DEFAULT_COMPONENTS.stop, fewest + 1)) if k <= n_samples]
     given = list(n_components) if isinstance(n_components, Iterable) else [n_components]
     numbers = list(dict.fromkeys(as_count(k, "n_components") for k in given))
     if not numbers:
         raise ParameterError("n_components is empty; expected at least one number.")
+    if known is not None:
+        numbers = [k for k in numbers if k >= known.n_classes] or numbers
+        for k in numbers:
+            known.check(k)
     if max(numbers) > n_samples:
         raise DataError(
             f"n_components is {max(numbers)} but there are {n_samples} rows; expected at least one row a component."
@@ -232,6 +255,7 @@ def _given(
     callback: Callable[[Iteration], object] | None,
 ) -> Candidate:
     """The candidate that a caller's start leads to."""
+    source = sweep.source
     if isinstance(start, Mixture) and len(structures) > 1:
         structures = (start.structure,)
     if len(structures) > 1 or not (n_components is None or isinstance(n_components, (int, np.integer))):
@@ -240,7 +264,14 @@ def _given(
         )
     constraint = resolve_structure(structures[0], sweep.source.n_features)
     wanted = None if n_components is None else as_count(n_components, "n_components")
-    first = user_start(start, sweep.source, constraint, wanted)
+    if isinstance(source, StratifiedSource) and not isinstance(start, Mixture):
+        rows = completed(sweep)
+        first = user_start(as_responsibilities(start, source.n_samples)[source.counted], rows, constraint, wanted)
+        first = replace(first, mixture=transplanted(first.mixture, sweep.like(rows), sweep))
+    else:
+        first = user_start(start, source, constraint, wanted)
+    if isinstance(source, StratifiedSource) and source.known is not None:
+        source.known.check(first.mixture.n_components)
     if options.background is not None and first.mixture.noise is None:
         scale = sweep.source.coordinates.scale
         uniform = options.background.noise.scaled(scale, sweep.source.n_features)
@@ -277,5 +308,6 @@ def _retraced(
     end = best.climb
     if not end.trace or not end.sound or callback is not None:
         end = _to_the_end(sweep, best.start.mixture, options, callback)
-    end = end.in_order(component_order(end.mixture))
+    if not (isinstance(sweep.source, StratifiedSource) and sweep.source.known):  # labels say which is which
+        end = end.in_order(component_order(end.mixture))
     return replace(best, climb=end, trouble=trouble_of(sweep.source, end), log_prior=sweep.log_prior(end.mixture))

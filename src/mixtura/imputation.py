@@ -63,7 +63,7 @@ def _values(
     """Incomplete rows in batches, and values (m, D) in data units for all their cells."""
     coordinates = source.coordinates
     inner = mixture.into(coordinates.centre, coordinates.scale)
-    components = gaussian(inner)
+    components = gaussian(source, inner)
     for batch in source.incomplete_batches():
         seen = look(components, batch, coordinates)
         resp = log_sum_exp(seen.log_prob + inner.log_weights)[2]

@@ -46,6 +46,7 @@ class Fit:
     source : where the rows are, for `report`: not copied, and left out where a fit is pickled
     n_samples, total_weight : rows, and the sum of their weights; rows that know nothing have none
     missing : how much was missing and where; None where nothing was
+    labelled : rows of whose component something was known (`y`)
     """
 
     mixture: Mixture[Any]
@@ -65,6 +66,7 @@ class Fit:
     chosen: Candidate = field(repr=False)
     source: Source | None = field(default=None, repr=False, compare=False)
     missing: Gaps | None = None
+    labelled: int = 0
 
     @property
     def bic(self) -> float:
@@ -185,7 +187,7 @@ def result_of(
     suspicion = "" if chosen.trouble else suspicion_of(source, chosen.climb)
     heywood = heywood_of(source, chosen.climb)
     notes += [note for note in (suspicion, heywood) if note]
-    missing = source.gaps if isinstance(source, StratifiedSource) else None
+    missing = source.gaps if isinstance(source, StratifiedSource) and source.has_gaps else None
     if missing is not None and missing.never_together:
         notes.append(_apart(source, missing))
     climb = chosen.climb
@@ -207,6 +209,7 @@ def result_of(
         chosen,
         source,
         missing,
+        _labelled(source),
     )
 
 
@@ -229,6 +232,11 @@ def _warn(candidates: list[Candidate], chosen: Candidate, complete: bool) -> lis
     if degenerate:
         notes.append(f"left out because every start ended degenerate: {' '.join(degenerate)} (see the table).")
     return notes
+
+
+def _labelled(source: Source) -> int:
+    known = source.known if isinstance(source, StratifiedSource) else None
+    return 0 if known is None else int(known.informs.sum())
 
 
 def _apart(source: Source, missing: Gaps, at_most: int = 3) -> str:

@@ -17,6 +17,8 @@ from mixtura.algorithms.ends import Ends
 from mixtura.algorithms.improvement import COSTLY_MOVES, Improvement, improve, splits_at
 from mixtura.algorithms.improvement import METHOD as IMPROVEMENT
 from mixtura.algorithms.iteration import inner_floor
+from mixtura.algorithms.labelled import METHOD as LABELLED
+from mixtura.algorithms.labelled import in_order_of_labels, labelled_start
 from mixtura.algorithms.levels import climb_levels, climb_one, level_tolerance, transplanted
 from mixtura.algorithms.moves import Splits, groups_of, with_splits
 from mixtura.algorithms.stack import Stack
@@ -37,7 +39,7 @@ ATTEMPTS = 2
 """Ends of the sample that are climbed on all rows before a candidate is called degenerate."""
 
 OTHER_OPTIMA = 3
-"""Optima on completed rows, beside the best one, that are climbed from where cells are missing."""
+"""Optima on completed rows, beside the best one, that are climbed from where cells are missing or labels known."""
 
 ROUGH = 0.05
 """Nats, total, of Aitken's remaining gain: in a large search over many rows only contenders are climbed further."""
@@ -134,13 +136,14 @@ class Search:
         self.options = options
         self._groupings: dict[int, Groupings] = {}
         self._samples: dict[int, tuple[Sweep, Partitions]] = {}
+        self._true: dict[int, Sweep] = {}
         self._trees: dict[int, Tree | None] = {}
         self._found: dict[tuple[str, int], _Found] = {}
         self._risen: set[tuple[str, int]] = set()
 
     @property
-    def incomplete(self) -> bool:
-        """Whether cells are missing."""
+    def partly_known(self) -> bool:
+        """Whether cells are missing, or more is known than cells."""
         return isinstance(self.sweep.source, StratifiedSource)
 
     def candidate(self, structure: str, n_components: int, explore: bool = True) -> Candidate:
@@ -176,11 +179,14 @@ class Search:
         if not whole:
             ends, order = outcome.ends, [i for i in outcome.ends.best_first() if i != best]
             rough = tol if explore else max(tol, ROUGH / total_weight)
-            more = ATTEMPTS - 1
-            if self.incomplete:
-                order, more = _elsewhere(ends, ends.best_first(outcome.finished), climb, slack), OTHER_OPTIMA
-            climb = self._on_all_rows(sample, [climb, *(ends.climb(i) for i in order[:more])], rough)
-            start = Start(transplanted(start.mixture, sample, self.sweep), start.method)
+            if isinstance(self.sweep.source, StratifiedSource):
+                order = _elsewhere(ends, ends.best_first(outcome.finished), climb, slack)[:OTHER_OPTIMA]
+                true = self._true[id(sample)]
+                others = [ends.climb(i) for i in order]
+                climb, start = self._on_true_rows(sample, true, [climb, *others], rough, start.method)
+            else:
+                climb = self._on_all_rows(sample, [climb, *(ends.climb(i) for i in order[: ATTEMPTS - 1])], rough)
+                start = Start(transplanted(start.mixture, sample, self.sweep), start.method)
         log_prior = self.sweep.log_prior(climb.mixture)
         return Candidate(structure, n_components, climb, start, report, total_weight, short_trouble(climb), log_prior)
 
@@ -294,7 +300,8 @@ class Search:
             sample = source.sample(size, rng)
             sweep = self.sweep if sample is source else self.sweep.like(sample)
             if isinstance(sample, StratifiedSource):
-                sweep = sweep.like(completed(sweep))
+                true, sweep = sweep, sweep.like(completed(sweep))
+                self._true[id(sweep)] = true
             self._samples[size] = sweep, _partitions(sweep.source, sweep.n_threads)
         return self._samples[size]
 
@@ -308,17 +315,37 @@ class Search:
         return _partitions(groups, sample.n_threads, sample.source.coordinates)
 
     def _on_all_rows(self, sample: Sweep, ends: list[Climb], tol: float) -> Climb:
-        """The best end of the sample climbed on all rows; the next best where it fails there.
-
-        Completed rows are other rows than the true ones, so all ends are climbed from where cells are missing.
-        """
+        """The best end of the sample climbed on all rows; the next best where it fails there."""
         rules = Rules(tol, self.options.max_iter)
         found: list[Climb] = []
         for end in ends:
             found.append(climb_levels(sample, end.mixture, self.sweep, rules, self.options.seed))
-            if not short_trouble(found[-1]) and not self.incomplete:
+            if not short_trouble(found[-1]):
                 return found[-1]
         return found[Ends.of(found).best_first()[0]]
+
+    def _on_true_rows(
+        self, sample: Sweep, true: Sweep, ends: list[Climb], tol: float, method: str
+    ) -> tuple[Climb, Start]:
+        """The best climb on all rows, and where it started: from ends on completed rows, which are other rows than the
+        `true` ones of the sample, and from the labelled rows alone."""
+        source, equal = true.source, self.options.equal_weights
+        assert isinstance(source, StratifiedSource)
+        mixtures = [in_order_of_labels(source, transplanted(end.mixture, sample, true)) for end in ends]
+        first = mixtures[0]
+        labelled = labelled_start(source, sample.source, first.structure, first.n_components)
+        if labelled is not None:
+            labelled = labelled.with_noise(first.noise)
+            mixtures.append(labelled.with_equal_weights() if equal else labelled)
+        whole = true is self.sweep
+        coarse = tol if whole else level_tolerance(first, source.n_samples, tol)
+        climbs = [climb_one(true, mixture, Rules(coarse, self.options.max_iter)) for mixture in mixtures]
+        best = Ends.of(climbs).best_first()[0]
+        start = Start(transplanted(mixtures[best], true, self.sweep), method if best < len(ends) else LABELLED)
+        if whole:
+            return climbs[best], start
+        rules = Rules(tol, self.options.max_iter)
+        return climb_levels(true, climbs[best].mixture, self.sweep, rules, self.options.seed), start
 
 
 def _to_leave(sample: Sweep, outcome: Outcome, best: int, slack: float) -> list[Climb]:
@@ -384,7 +411,7 @@ def search(
     candidates, and whether all of them were fitted
     """
     done: list[Candidate] = []
-    many = len(pairs) > FEW_CANDIDATES and not engine.incomplete
+    many = len(pairs) > FEW_CANDIDATES and not engine.partly_known
     try:
         for structure, n_components in pairs:
             done.append(engine.candidate(structure, n_components, explore=not many))

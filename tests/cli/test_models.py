@@ -178,3 +178,18 @@ def test_gaps_go_through_fit_predict_and_impute(run, tmp_path, ending):
     assert run("impute", out, data, "--out", new).exit_code == 0
     expected = mx.load(out).impute(np.column_stack([table["eruptions"], np.array(gone, dtype=float)]))
     np.testing.assert_allclose(np.column_stack([parquet.read_table(new)[c] for c in table.column_names]), expected)
+
+
+def test_labels_are_a_column_of_texts(run, tmp_path):
+    iris = Path(FAITHFUL).with_name("iris.csv").read_text().splitlines()
+    data, out = tmp_path / "iris.csv", tmp_path / "m.json"
+    kinds = [("setosa", "versicolor", "virginica")[i // 50] if i % 5 == 0 else "" for i in range(150)]
+    lines = [f"{line},{kind}" for line, kind in zip(iris, ["kind", *kinds], strict=True)]
+    data.write_text("\n".join(lines) + "\n")
+    printed = run("fit", data, "-k", "3", "--structure", "VEV", "--labels", "kind", "--out", out).stdout
+    assert "Something is known of the group of 30 rows." in printed
+    model = mx.load(out)
+    assert model.names == ("setosa", "versicolor", "virginica")
+    assert list(model.columns) == iris[0].split(",")
+    assert run("fit", data, "--labels", "kind", "--where", "kind == 'setosa'").exit_code == 2
+    assert run("fit", data, "--labels", "Sepal.Length").exit_code == 2

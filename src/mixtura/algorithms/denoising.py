@@ -37,6 +37,10 @@ def background_of(noise: Any, source: Source) -> Background | None:
     """What `noise` asks for: True, flags (n_samples,) of rows, or a `Noise` whose volume stays; None for none."""
     if noise is None or noise is False:
         return None
+    if isinstance(source, StratifiedSource) and not source.has_gaps:
+        if source.known is not None:
+            source.known.check_noise()
+        source = source.whole()
     if isinstance(source, StratifiedSource):
         raise ParameterError(
             "noise is uniform over a volume of all columns and has no density for rows with missing cells; leave these "

@@ -21,6 +21,8 @@ from mixtura.families.base import Family, MStep, Statistics
 from mixtura.mixture import Mixture
 from mixtura.regularization import Regularization, as_regularization
 from mixtura.sources import Coordinates, Source, as_source, by_columns
+from mixtura.sources.known import as_known
+from mixtura.sources.strata import with_knowledge
 from mixtura.sweep import Sweep
 from mixtura.validation import Array, as_count, as_positive, frozen
 
@@ -88,6 +90,8 @@ def em(
     X: Any,
     sample_weight: Any = None,
     *,
+    y: Any = None,
+    groups: Any = None,
     tol: float | None = None,
     max_iter: int | None = None,
     n_threads: int | None = None,
@@ -104,6 +108,8 @@ def em(
     theta : where to start
     X : (n_samples, n_features) array, data frame, or path of a CSV or Parquet file; NaN and null are missing cells
     sample_weight : (n_samples,), optional; weight 2 counts a row twice
+    y, groups : what is known of the rows' components, optional: labels, flags or priors, and rows that belong together;
+        see `fit`
     tol : nats per row, optional: stop where Aitken's estimate of the remaining gain lies below it
     max_iter : optional: stop after that many iterations
     n_threads : threads of the compiled engine; None is the machine's cores. Results do not depend on it.
@@ -136,6 +142,11 @@ def em(
     2 -10.956 -10.845
     """
     source = rows_for(theta, X, sample_weight)
+    if y is not None or groups is not None:
+        known = as_known(y, groups, source.n_samples)
+        if known is not None:
+            known.check(theta.n_components)
+        source = with_knowledge(source, known)
     if fixed is not None:
         theta = theta.with_fixed(fixed)
     stop = Aitken(as_positive(tol, "tol"), source.total_weight, source.dtype) if tol is not None else None
@@ -197,12 +208,13 @@ def maximised(before: Mixture[Any], statistics: Statistics[Any], floor: Array) -
 
 def _weighed(before: Mixture[Any], components: Family, statistics: Statistics[Any]) -> Mixture[Any]:
     """New components with the weights that maximise Σ N_k log π_k: N_k / N, or equal shares of what noise leaves."""
-    total = statistics.total_weight
+    members = statistics.memberships
+    total = float(members.sum()) + statistics.noise
     if before.fixed is not None and before.fixed.weights:
         return _weighed_beside_fixed(before, components, statistics)
     noise = before.noise and before.noise.weighing(statistics.noise / total)
     if not before.equal_weights:
-        return Mixture.trusted(frozen(statistics.counts / total), components, before, noise)
+        return Mixture.trusted(frozen(members / total), components, before, noise)
     after = Mixture.trusted(before.weights, components, before, noise)
     return after if noise is None else after.with_equal_weights()
 
@@ -211,8 +223,11 @@ def _weighed_beside_fixed(before: Mixture[Any], components: Family, statistics: 
     """The same where some weights stay: the others, and that of the noise, share what is left."""
     assert before.fixed is not None
     if before.noise is None:
-        return Mixture.trusted(before.fixed.next_weights(before.weights, statistics.counts), components, before)
-    weights, counts = np.append(before.weights, before.noise.weight), np.append(statistics.counts, statistics.noise)
+        return Mixture.trusted(before.fixed.next_weights(before.weights, statistics.memberships), components, before)
+    weights, counts = (
+        np.append(before.weights, before.noise.weight),
+        np.append(statistics.memberships, statistics.noise),
+    )
     new = before.fixed.next_weights(weights, counts)
     return Mixture.trusted(frozen(new[:-1].copy()), components, before, before.noise.weighing(float(new[-1])))
 
@@ -226,11 +241,12 @@ def lower_bound(
     second term's maximum it is taken: a wrong M-step then shows as a next log-likelihood that falls short of the bound.
     Noise counts among the weights alone: its density stays.
     """
-    alive = statistics.counts > 0
+    members = statistics.memberships
+    alive = members > 0
     rise = np.log(after.weights[alive]) - np.log(before.weights[alive])
     reached = statistics.expected_log_prob(after.components) if maximum is None else maximum
     components = reached - statistics.expected_log_prob(before.components)
-    bound = statistics.log_likelihood + float(statistics.counts[alive] @ rise) + components
+    bound = statistics.log_likelihood + float(members[alive] @ rise) + components
     if before.noise is not None and after.noise is not None and statistics.noise > 0:
         bound += statistics.noise * (after.noise.log_weight - before.noise.log_weight)
     if statistics.prior is not None:

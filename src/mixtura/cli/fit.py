@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 )
 @columns_option
 @weights_option
+@click.option(
+    "--labels", metavar="COLUMN", help="Column of DATA with known groups, numbers or texts; empty is unknown."
+)
 @click.option("--where", metavar="TEXT", help="Which rows count, for instance \"x > 0 and kind == 'a'\". Default: all.")
 @click.option(
     "--memory-limit",
@@ -122,6 +125,7 @@ def run_fit(
     columns: tuple[list[str], ...],
     criterion: str,
     weights: str | None,
+    labels: str | None,
     where: str | None,
     memory_limit: str | None,
     start: str | None,
@@ -133,14 +137,23 @@ def run_fit(
     """The fit that the options ask for, and whether the search came to its end (Ctrl-C keeps what is done)."""
     import mixtura as mx
     from mixtura.cli.progress import search_progress
-    from mixtura.cli.rows import read_rows
+    from mixtura.cli.rows import read_labels, read_rows
 
-    source = read_rows(data, joined(columns), weights, where, memory_limit)
+    chosen, y, names = joined(columns), None, None
     n_components: Any = components[0] if components and len(components) == 1 else components
+    if labels is not None:
+        if where is not None:
+            raise click.UsageError("--labels and --where do not go together; choose the rows beforehand.")
+        y, names, rest = read_labels(data, labels, [weights])
+        chosen = chosen or rest
+        names = names if names and n_components == len(names) else None
+    source = read_rows(data, chosen, weights, where, memory_limit)
     with search_progress(not silent and sys.stderr.isatty(), criterion) as progress:
         found = mx.fit(
             source,
             n_components,
+            y=y,
+            names=names,
             start=None if start is None else mx.load(start),
             fixed=dict(fixed) or None,
             criterion=criterion,

@@ -35,6 +35,27 @@ def read_rows(
     return source
 
 
+def read_labels(path: str, column: str, others: Sequence[str | None]) -> tuple[Any, list[str] | None, list[str]]:
+    """The labels in a column, names of the classes where they are texts, and the columns that are neither labels nor
+    `others`. Whole numbers are labels from 0; texts are numbered in their order; an empty cell is unknown."""
+    import numpy as np
+    from pyarrow import types
+
+    from mixtura.sources.files import choose_columns
+
+    table, where = open_table(path), Path(path).name
+    cells = choose_columns(table, [column], where).column(0)
+    rest = [name for name in table.column_names if name not in (column, *others)]
+    values = cells.to_pylist()
+    if types.is_integer(cells.type):
+        return np.array([-1 if value is None else value for value in values]), None, rest
+    if not (types.is_string(cells.type) or types.is_large_string(cells.type)):
+        raise DataError(f"{where}, column {column!r} holds {cells.type}; labels are whole numbers or texts.")
+    classes = sorted({value for value in values if value})
+    number = {value: k for k, value in enumerate(classes)}
+    return np.array([number.get(value, -1) for value in values]), classes, rest
+
+
 def open_table(path: str) -> pa.Table:
     """A file as an Arrow table with different column names; a header that looks like numbers is warned of."""
     from mixtura.sources.files import read_table

@@ -45,6 +45,7 @@ class Statistics(Generic[M]):
     origin : the components whose coordinates the moments are in; as a rule those that the E-step used
     noise : Σ w r of uniform noise, where the mixture has it: a count like the others, that moves nothing
     prior : pseudo-data that the M-step adds, where the fit is regularised; `log_likelihood` then holds log prior too
+    mixing : (n_components,), Σ r once a group, where rows belong together in groups: what the weights follow
     """
 
     log_likelihood: float
@@ -54,6 +55,7 @@ class Statistics(Generic[M]):
     origin: Family
     noise: float = 0.0
     prior: Any = None
+    mixing: Array | None = None
 
     def __add__(self, other: Self) -> Self:
         """Statistics of two sets of rows under one mixture and origin are the sum of both."""
@@ -67,6 +69,7 @@ class Statistics(Generic[M]):
             self.origin,
             self.noise + other.noise,
             self.prior,
+            None if self.mixing is None or other.mixing is None else self.mixing + other.mixing,
         )
 
     def m_step(self, floor: Array, held: Held | None = None) -> MStep:
@@ -84,6 +87,11 @@ class Statistics(Generic[M]):
     def expected_log_prob(self, components: Family) -> float:
         """Σ_ik w r log p(x | k) under any components of the same structure, nats."""
         return self.origin.expected_log_prob(self.moments, self.counts, components)
+
+    @property
+    def memberships(self) -> Array:
+        """(n_components,): what the weights are shared by, N_k, or one a group where rows are linked."""
+        return self.counts if self.mixing is None else self.mixing
 
     @property
     def total_weight(self) -> float:

@@ -34,6 +34,7 @@ def fit_document(fit: Fit) -> Document:
 
 def _groups(fit: Fit) -> list[str | Grid]:
     order = "in the order of the start" if fit.chosen.start.method.startswith("given") else "largest first"
+    order = "as the labels say" if fit.labelled else order
     note = f"Groups are numbered from 0 as in predict, {order}; each column shows mean ± standard deviation."
     weighted = ""
     counted = fit.n_samples - (0 if fit.missing is None else fit.missing.n_blank)
@@ -59,10 +60,11 @@ def _noise(fit: Fit) -> list[str]:
 
 
 def _missing(fit: Fit, at_most: int = 5) -> list[str]:
-    """How much was missing and where, where anything was."""
+    """How much was missing and where, and how many labels were known, where there was any such thing."""
     gaps = fit.missing
+    known = [f"Something is known of the group of {plural(fit.labelled, 'row')}."] if fit.labelled else []
     if gaps is None:
-        return []
+        return known
     most = sorted(range(len(gaps.by_column)), key=lambda j: -gaps.by_column[j])
     where = [f"{fit.mixture.column_name(j)} {count(gaps.by_column[j])}" for j in most if gaps.by_column[j]]
     others = f", {len(where) - at_most} more columns" if len(where) > at_most else ""
@@ -73,7 +75,7 @@ def _missing(fit: Fit, at_most: int = 5) -> list[str]:
     if gaps.n_blank:
         verbs = ("knows", "counts") if gaps.n_blank == 1 else ("know", "count")
         text += f" {plural(gaps.n_blank, 'row')} {verbs[0]} nothing and {verbs[1]} for nothing."
-    return [text]
+    return [text, *known]
 
 
 def _why_title(fit: Fit) -> str:

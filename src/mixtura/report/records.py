@@ -37,6 +37,7 @@ def fit_record(fit: Fit) -> dict[str, Any]:
         "starts": asdict(fit.starts),
         "certainty": asdict(fit.certainty),
         "missing": None if fit.missing is None else asdict(fit.missing),
+        "labelled": fit.labelled,
         "warnings": list(fit.warnings),
         "candidates": list(fit.table.rows()),
         "trace": list(fit.trace.rows()),

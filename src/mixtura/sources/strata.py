@@ -1,4 +1,4 @@
-"""Rows with missing cells, cut into strata: rows of which the same columns are known.
+"""Rows of which not the same is known, cut into strata: rows that know the same columns and the same labels.
 
 What is known decides how a row turns into statistics. Strata of many rows go to the engines as arrays of their own,
 without the columns that are missing; rows of rare strata are gathered in batches.
@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mixtura.errors import DataError
+from mixtura.errors import DataError, ParameterError
 from mixtura.sources.arrays import CHECK_ROWS, ArraySource
 from mixtura.sources.base import Chunk, Coordinates, Source, coordinate_stride, resolution_of
+from mixtura.sources.known import Known
 from mixtura.validation import Array, Flags, check_finite_rows
 
 Numbers = npt.NDArray[np.intp]
@@ -35,7 +36,7 @@ until rounding decides; variances down to 1e-16 of the column's are left alone."
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """Many rows of which the same columns are known.
+    """Many rows of which the same is known.
 
     Attributes
     ----------
@@ -43,12 +44,14 @@ class Stratum:
     rows : (m, D_o), float64 or float32, data units
     weights : (m,), or None where every row counts once
     numbers : (m,), of the rows in the source
+    code : what is known of their component (`Known.code`)
     """
 
     observed: Numbers
     rows: npt.NDArray[Any]
     weights: Array | None
     numbers: Numbers
+    code: int = 0
 
     @property
     def chunk(self) -> Chunk:
@@ -66,6 +69,8 @@ class Batch:
     numbers : (m,), of the rows in the source
     pattern : (m,), the pattern of each row
     seen : (P, D), the columns that each pattern knows
+    known : what is known of their components; None where that is nothing
+    unit : (m,), rows of one number belong to one component together; None where all rows are alone
     """
 
     rows: Array
@@ -73,6 +78,8 @@ class Batch:
     numbers: Numbers
     pattern: Numbers
     seen: Flags
+    known: Known | None = None
+    unit: Numbers | None = None
 
     @property
     def starts(self) -> Numbers:
@@ -106,15 +113,16 @@ class Gaps:
 
 @dataclass(frozen=True)
 class StratifiedSource(Source):
-    """An (n_samples, n_features) array of float64 or float32 in which NaN is a missing cell, and row weights.
+    """An (n_samples, n_features) array of float64 or float32 in which NaN is a missing cell, row weights, and labels.
 
-    A row without any known cell counts for nothing. Whoever reads rows one after the other (`chunks`) is refused: only
-    a sweep, and answers for each row, know what to do with gaps.
+    A row of which nothing is known counts for nothing. Whoever reads rows one after the other (`chunks`) is refused
+    where cells are missing: only a sweep, and answers for each row, know what to do with gaps.
     """
 
     X: npt.NDArray[Any]
     sample_weight: Array | None = None
     columns: tuple[str, ...] | None = None
+    known: Known | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -137,8 +145,8 @@ class StratifiedSource(Source):
     @cached_property
     def counted(self) -> Flags:
         """(n_samples,): rows that know anything."""
-        known: Flags = np.any(~self.missing, axis=1)
-        return known
+        counted: Flags = np.any(~self.missing, axis=1)
+        return counted if self.known is None else counted | self.known.informs
 
     @cached_property
     def weights(self) -> Array:
@@ -185,7 +193,19 @@ class StratifiedSource(Source):
         spread = np.sqrt((weights * (rows - mean) ** 2).sum(axis=0) / total)
         return mean, np.where(spread > 0, spread, 1.0)
 
+    @cached_property
+    def has_gaps(self) -> bool:
+        """Whether any cell is missing."""
+        return bool(self.missing.any())
+
+    def whole(self) -> ArraySource:
+        """The rows without what is known of their components, where no cell is missing."""
+        return ArraySource(self.X, self.sample_weight, self.columns)
+
     def chunks(self) -> Iterator[Chunk]:
+        if not self.has_gaps:
+            yield from self.whole().chunks()
+            return
         row, column = (int(i) for i in np.argwhere(self.missing)[0])
         raise DataError(
             f"X has cells that are missing (NaN, {self.gaps.n_cells} in all); the first is in row {row}, "
@@ -196,7 +216,9 @@ class StratifiedSource(Source):
     def select(self, columns: Sequence[str]) -> ArraySource | StratifiedSource:
         assert self.columns is not None
         index = [self.columns.index(name) for name in columns]
-        return source_of(self.X[:, index], self.sample_weight, tuple(columns))
+        if self.known is None:
+            return source_of(self.X[:, index], self.sample_weight, tuple(columns))
+        return StratifiedSource(self.X[:, index], self.sample_weight, tuple(columns), self.known)
 
     def sample(self, n: int, rng: np.random.Generator) -> Source:
         if n >= self.n_samples:
@@ -207,7 +229,8 @@ class StratifiedSource(Source):
     def take(self, numbers: Numbers) -> StratifiedSource:
         """Some of the rows."""
         weights = None if self.sample_weight is None else self.sample_weight[numbers]
-        return StratifiedSource(np.ascontiguousarray(self.X[numbers]), weights, self.columns)
+        known = None if self.known is None else self.known.take(numbers)
+        return StratifiedSource(np.ascontiguousarray(self.X[numbers]), weights, self.columns, known)
 
     @cached_property
     def gaps(self) -> Gaps:
@@ -242,16 +265,55 @@ class StratifiedSource(Source):
     @cached_property
     def strata(self) -> tuple[list[Stratum], list[Batch]]:
         """Strata of many rows, and all other rows in batches."""
+        if self.known is not None and self.known.linked:
+            return [], self._linked_batches()
         large, rare = [], []
         for known, numbers in self._by_pattern():
-            if len(numbers) >= MANY_ROWS and known.any():
-                observed = np.flatnonzero(known)
-                weights = None if self.sample_weight is None else self.sample_weight[numbers]
-                rows = np.ascontiguousarray(self.X[np.ix_(numbers, observed)])
-                large.append(Stratum(observed, rows, weights, numbers))
-            else:
-                rare.append(numbers)
+            for code, rows in self._by_code(numbers):
+                if len(rows) >= MANY_ROWS and known.any():
+                    observed = np.flatnonzero(known)
+                    weights = None if self.sample_weight is None else self.sample_weight[rows]
+                    cells = np.ascontiguousarray(self.X[np.ix_(rows, observed)])
+                    large.append(Stratum(observed, cells, weights, rows, code))
+                else:
+                    rare.append(rows)
         return large, self._batches(rare)
+
+    def _by_code(self, numbers: Numbers) -> list[tuple[int, Numbers]]:
+        """Rows by what is known of their component."""
+        if self.known is None:
+            return [(0, numbers)]
+        codes = self.known.code[numbers]
+        return [(int(code), numbers[codes == code]) for code in np.unique(codes)]
+
+    def _linked_batches(self) -> list[Batch]:
+        """All rows in batches that never cut a group."""
+        assert self.known is not None
+        _, pattern = self._patterns
+        group = self.known.group
+        if group is None:
+            order, ends = np.arange(self.n_samples), np.arange(1, self.n_samples + 1)
+        else:
+            alone = np.arange(self.n_samples) + group.max(initial=0) + 1
+            unit = np.where(group < 0, alone, group)
+            order = np.argsort(unit, kind="stable")
+            ends = np.flatnonzero(np.diff(unit[order], append=-1)) + 1
+        batches, start = [], 0
+        most = self._most_rows
+        while start < len(order):
+            end = int(
+                ends[max(np.searchsorted(ends, start + most, side="right") - 1, np.searchsorted(ends, start + 1))]
+            )
+            rows = order[start:end]
+            rows = rows[np.argsort(pattern[rows], kind="stable")]
+            cuts = np.flatnonzero(np.diff(pattern[rows])) + 1
+            batches.append(self._batch(np.split(rows, cuts)))
+            start = end
+        return batches
+
+    @property
+    def _most_rows(self) -> int:
+        return max(16, min(BATCH_ROWS, BATCH_CELLS // self.n_features**2))
 
     def incomplete_batches(self) -> list[Batch]:
         """All rows that lack a cell, in batches."""
@@ -266,7 +328,7 @@ class StratifiedSource(Source):
             yield known, order[ends[p] : ends[p + 1]]
 
     def _batches(self, rare: list[Numbers]) -> list[Batch]:
-        most = max(16, min(BATCH_ROWS, BATCH_CELLS // self.n_features**2))
+        most = self._most_rows
         batches, here, n_rows = [], list[Numbers](), 0
         for numbers in rare:
             for piece in np.split(numbers, range(most, len(numbers), most)):
@@ -282,7 +344,12 @@ class StratifiedSource(Source):
         pattern = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
         seen = ~self.missing[[piece[0] for piece in pieces]]
         rows = np.where(self.missing[numbers], 0.0, self.X[numbers]).astype(np.float64)
-        return Batch(rows, self.weights[numbers], numbers, pattern, seen)
+        known = None if self.known is None else self.known.take(numbers)
+        unit = None
+        if known is not None and known.group is not None:
+            alone = np.arange(len(numbers)) + self.n_samples + 1
+            unit = np.unique(np.where(known.group < 0, alone, known.group), return_inverse=True)[1].reshape(-1)
+        return Batch(rows, self.weights[numbers], numbers, pattern, seen, known, unit)
 
 
 def source_of(
@@ -303,3 +370,12 @@ def source_of(
         if np.isinf(rows).any():
             check_finite_rows(np.where(np.isnan(rows), 0, rows), source.columns, start)
     return StratifiedSource(source.X, source.sample_weight, source.columns)
+
+
+def with_knowledge(source: Source, known: Known | None) -> Source:
+    """The same rows with what is known of their components."""
+    if known is None:
+        return source
+    if not isinstance(source, (ArraySource, StratifiedSource)):
+        raise ParameterError("y and groups need the rows in memory; raise memory_limit, or pass an array.")
+    return StratifiedSource(source.X, source.sample_weight, source.columns, known)

@@ -1,4 +1,4 @@
-"""The E-step where cells are missing: exact, on the known part of each row, for every covariance structure.
+"""The E-step where not the same is known of all rows: exact, on what is known, for every covariance structure.
 
 A row that knows the columns o has log p(x_o | k) from N(μ_o, Σ_oo), and the expected statistics of its missing part
 (Ghahramani & Jordan 1994). With the known columns first, P L = L̃ Qᵀ by one QR factorisation:
@@ -19,6 +19,7 @@ from mixtura.families.base import Family, Statistics
 from mixtura.families.covariance import resolve_structure
 from mixtura.families.gaussian import LOG_2PI, Gaussian, GaussianMoments
 from mixtura.linalg import diagonals
+from mixtura.noise import LABEL as NOISE
 from mixtura.sources.base import Coordinates
 from mixtura.sources.strata import Batch, Numbers, StratifiedSource, Stratum
 from mixtura.sweep import native, reference
@@ -32,7 +33,7 @@ MARGINALS = {"full": ("VVV", "EEE"), "diag": ("VVI", "EEI"), "spherical": ("VII"
 """The structure of some columns: the form and the sharing stay."""
 
 
-def gaussian(mixture: Mixture[Any]) -> Gaussian:
+def gaussian(source: StratifiedSource, mixture: Mixture[Any]) -> Gaussian:
     """The components, where their marginals are known here; a reason to refuse them otherwise."""
     components = mixture.components
     if not isinstance(components, Gaussian) or components.constraint.form.name not in MARGINALS:
@@ -40,7 +41,7 @@ def gaussian(mixture: Mixture[Any]) -> Gaussian:
             f"rows with missing cells need Gaussian components of one of mclust's structures, not {components.name} "
             f"of structure {components.structure}; leave these rows out or fill them."
         )
-    if mixture.noise is not None:
+    if mixture.noise is not None and source.has_gaps:
         raise ParameterError(
             "noise is uniform over a volume of all columns and has no density for rows with missing cells; leave these "
             "rows out or fill them, or fit without noise."
@@ -189,12 +190,13 @@ def accumulate(
     large, batches = source.strata
     found = []
     for mixture, origin, wanted in zip(mixtures, origins, scatter, strict=True):
-        components = gaussian(mixture)
+        components = gaussian(source, mixture)
         assert isinstance(origin, Gaussian)
         steps = steps_between(components, origin)
         parts = [_of_batch(coordinates, batch, mixture, origin, steps, wanted) for batch in batches]
         parts += [
-            _of_stratum(coordinates, stratum, mixture, origin, steps, wanted, n_threads, engine) for stratum in large
+            _of_stratum(source, coordinates, stratum, mixture, origin, steps, wanted, n_threads, engine)
+            for stratum in large
         ]
         total = parts[0]
         for part in parts[1:]:
@@ -207,15 +209,79 @@ def _of_batch(
     coordinates: Coordinates, batch: Batch, mixture: Mixture[Any], origin: Gaussian, steps: Array, scatter: bool
 ) -> Statistics[Any]:
     seen = look(mixture.components, batch, coordinates)
-    log_prob, log_max, resp = reference.log_sum_exp(seen.log_prob + mixture.log_weights)
-    resp = resp * batch.weights[:, None]
+    found = posterior(mixture, batch, seen.log_prob)
+    resp = found.resp * batch.weights[:, None]
     shift = -np.log(coordinates.scale) * float(batch.weights @ batch.seen.sum(axis=1)[batch.pattern])
-    found = moments(mixture.components, seen, batch, resp, steps, scatter)
-    weights = batch.weights
-    return Statistics(float(weights @ log_prob) + shift, float(weights @ log_max), resp.sum(axis=0), found, origin)
+    k = mixture.n_components
+    return Statistics(
+        float(found.weight @ found.log_prob) + shift,
+        float(found.weight @ found.log_max),
+        resp[:, :k].sum(axis=0),
+        moments(mixture.components, seen, batch, resp[:, :k], steps, scatter),
+        origin,
+        float(resp[:, k:].sum()),
+        mixing=None if batch.unit is None else found.weight @ found.unit_resp[:, :k],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """What a batch says of its units: rows alone, or groups of rows that belong to one component together.
+
+    Attributes
+    ----------
+    log_prob, log_max : (U,), log p(x) and log max_k r of each unit, nats
+    weight : (U,), how often the unit counts: the weight of a row alone, 1 for a group
+    unit_resp : (U, K), with noise one more column
+    resp : the same for every row
+    """
+
+    log_prob: Array
+    log_max: Array
+    weight: Array
+    unit_resp: Array
+    resp: Array
+
+
+def posterior(mixture: Mixture[Any], batch: Batch, log_prob: Array) -> Posterior:
+    """Bayes' rule for a batch: with its labels, its priors, and its groups.
+
+    A group's likelihood is Σ_k π_k Π_i p(x_i | k)^w_i: one component for all its rows (Shental et al. 2004).
+    """
+    joint, known = log_prob, batch.known
+    log_weights = reference.log_weights(mixture)
+    if mixture.noise is not None:
+        joint = np.pad(joint, ((0, 0), (0, 1)), constant_values=-mixture.noise.log_volume)
+    if known is not None:
+        with np.errstate(divide="ignore"):
+            prior = np.log(known.evidence(mixture.n_components))
+        if mixture.noise is not None:
+            known.check_noise()
+            prior = np.column_stack([prior, np.where(known.code == 0, 0.0, -np.inf)])
+        joint = joint + prior
+    if batch.unit is None or known is None or known.group is None:
+        log_total, log_max, resp = reference.log_sum_exp(joint + log_weights)
+        return Posterior(log_total, log_max, batch.weights, resp, resp)
+    linked, w = known.group >= 0, batch.weights
+    power = np.where(linked, w, 1.0)[:, None] * log_prob + np.where((w > 0)[:, None], joint - log_prob, 0.0)
+    together = np.zeros((int(batch.unit.max()) + 1, joint.shape[1]))
+    np.add.at(together, batch.unit, power)
+    log_total, log_max, resp = reference.log_sum_exp(together + log_weights)
+    weight = np.zeros(len(together))
+    np.maximum.at(weight, batch.unit, np.where(linked, (w > 0).astype(float), w))
+    return Posterior(log_total, log_max, weight, resp, resp[batch.unit])
+
+
+def allowed(source: StratifiedSource, stratum: Stratum, mixture: Mixture[Any]) -> Mixture[Any]:
+    """The mixture without the components that a stratum cannot belong to; its other weights stay as they are."""
+    if not stratum.code or source.known is None:
+        return mixture
+    mask = source.known.allowed(mixture.n_components)[stratum.code]
+    return type(mixture).trusted(np.where(mask, mixture.weights, 0.0), mixture.components)
 
 
 def _of_stratum(
+    source: StratifiedSource,
     coordinates: Coordinates,
     stratum: Stratum,
     mixture: Mixture[Any],
@@ -226,6 +292,7 @@ def _of_stratum(
     engine: str | None,
 ) -> Statistics[Any]:
     here, part, rotation, some = _marginals(coordinates, stratum.observed, mixture, origin)
+    here = allowed(source, stratum, here)
     if use_native(engine, [here.components], stratum.rows.dtype):
         [found] = native.accumulate(stratum.chunk, some, [here], [part], [scatter], n_threads)
     else:
@@ -265,9 +332,9 @@ def evaluate(
 ) -> None:
     """Write `component_log_prob`, `log_prob` or `responsibilities` of all rows into `out`, in data units.
 
-    A row without any known cell has log-densities of 0 and the weights as responsibilities.
+    A row without any known cell has log-densities of 0 and the weights as responsibilities. Labels are not looked at.
     """
-    gaussian(inner)
+    gaussian(source, inner)
     large, batches = source.strata
     for batch in batches:
         component = look(inner.components, batch, coordinates).log_prob
@@ -290,15 +357,16 @@ def label(
     source: StratifiedSource, coordinates: Coordinates, inner: Mixture[Any], n_threads: int, engine: str | None
 ) -> tuple[Labels, Array]:
     """Each row's component of largest responsibility, and the sum of its other responsibilities, (n_samples,) each."""
-    gaussian(inner)
+    gaussian(source, inner)
     labels, rest = np.empty(source.n_samples, dtype=np.int64), np.empty(source.n_samples)
     large, batches = source.strata
     for batch in batches:
-        component = look(inner.components, batch, coordinates).log_prob
-        resp = reference.log_sum_exp(component + inner.log_weights)[2]
-        labels[batch.numbers], rest[batch.numbers] = reference.largest(resp)
+        resp = posterior(inner, batch, look(inner.components, batch, coordinates).log_prob).resp
+        found, rest[batch.numbers] = reference.largest(resp.copy())
+        labels[batch.numbers] = np.where(found < inner.n_components, found, NOISE)
     for stratum in large:
         here, _, _, some = _marginals(coordinates, stratum.observed, inner, inner.components)
+        here = allowed(source, stratum, here)
         found, other = np.empty(len(stratum.rows), dtype=np.int64), np.empty(len(stratum.rows))
         if use_native(engine, [here.components], stratum.rows.dtype):
             native.evaluate(stratum.chunk, some, here, n_threads, {"labels": found, "uncertainty": other})

@@ -128,7 +128,9 @@ class Sweep:
         from mixtura.mixture import Mixture
 
         if isinstance(self.source, StratifiedSource):
-            return self._totals_of_incomplete()
+            if self.source.known is not None:
+                return self.like(replace(self.source, known=None)).totals
+            return self._totals_of_incomplete() if self.source.has_gaps else self.like(self.source.whole()).totals
         d = self.source.n_features
         structure = STRUCTURES["VVV"] if d > 1 else STRUCTURES["V"]
         probe = Mixture.trusted(np.ones(1), Gaussian.standard(np.zeros((1, d)), np.ones(d), structure))
@@ -166,7 +168,7 @@ class Sweep:
             return True
         if not wants_scatter(components):
             return False
-        if isinstance(self.source, StratifiedSource):  # what is missing depends on the responsibilities
+        if isinstance(self.source, StratifiedSource) and self.source.has_gaps:  # these depend on responsibilities
             return True
         alone = mixture.noise is None  # the totals hold the noise's rows too
         return not (alone and components.constraint.shared and safe(components, self.totals))
