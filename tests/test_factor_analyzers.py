@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from itertools import pairwise
 
 import numpy as np
@@ -187,6 +188,22 @@ def test_a_component_on_a_line_has_collapsed():
     with pytest.warns(mx.errors.DegenerateWarning, match="collapsed"):
         found = mx.fit(X, 2, "FA1", start=np.repeat([0, 1], [40, 20]))
     assert "collapsed" in found.chosen.trouble
+
+
+@pytest.mark.parametrize(("n", "k", "structure"), [(5, 1, "FA6"), (4, 2, "FA3")])
+def test_fewer_rows_than_factors_have_collapsed(n, k, structure):
+    with pytest.warns(mx.errors.DegenerateWarning, match="collapsed"):
+        found = mx.fit(np.random.default_rng(0).normal(size=(n, 20)), k, structure)
+    assert np.isfinite(found.log_likelihood)
+
+
+def test_it_learns_from_a_stream_and_is_pickled():
+    X, _ = groups(4000, 6, 1, 2, 5.0, 14)
+    start = mx.fit(X[:300], 2, "FA1", n_starts=2).mixture
+    *_, last = mx.online_em(start, X)
+    assert last.mixture.structure == "FA1"
+    assert last.mixture.log_likelihood(X) > start.log_likelihood(X)
+    assert pickle.loads(pickle.dumps(last.mixture)) == last.mixture
 
 
 @pytest.mark.parametrize("regularization", ["penalty", "map"])

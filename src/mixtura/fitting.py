@@ -14,6 +14,7 @@ from mixtura.algorithms.degeneracy import trouble_of
 from mixtura.algorithms.denoising import background_of
 from mixtura.algorithms.iteration import Iteration
 from mixtura.algorithms.levels import transplanted
+from mixtura.algorithms.rank import feasible
 from mixtura.algorithms.start import user_start
 from mixtura.errors import DataError, ParameterError
 from mixtura.families.covariance import resolve_structure, resolve_structures
@@ -74,7 +75,8 @@ def fit(
         for nothing.
     n_components : a number or several; 1 to 9 where not given (at most the number of rows)
     structure : "all", a name, several, or a text like "VVV,EEE" (see `Gaussian`); "FA2" has two factors
-        (`FactorAnalyzers`, for many columns), "FA" chooses how many, up to six
+        (`FactorAnalyzers`, for many columns), "FA" chooses how many, up to six. "all" are mclust's fourteen, and where
+        rows are no more than columns FA1 to FA3 in place of those with full covariances.
     criterion : "bic" (default), "icl", "aic", "aicc", "caic" or "cv": smaller is better. "cv" is −2 times
         the log-likelihood that ten-fold cross-validation finds for each candidate; it fits every one ten times more.
     start : optional. A mixture, labels (n_samples,) from 0, or responsibilities (n_samples, n_components), instead of
@@ -123,7 +125,7 @@ def fit(
     ------
     DataError
         Infinite cells, text, a constant column or one without any value, fewer rows than components: named by row and
-        column.
+        column. Columns that are combinations of others, where rows are enough and every structure needs full rank.
     ParameterError, ShapeError, StructureError
         Options that make no sense.
     CollapseError
@@ -169,12 +171,16 @@ def fit(
         raise ParameterError(
             "fixed parts keep the values of a start and there is none; give start=, such as a Mixture."
         )
+    left_out: list[tuple[str, int, str]] = []
     if start is not None:
         candidates, complete = [_given(sweep, start, fixed, n_components, structures, options, callback)], True
         chosen = candidates[0]
     else:
         numbers = component_numbers(n_components, source)
         pairs = [(s, k) for k in numbers for s in structures]
+        if remedy is None:
+            found = feasible(sweep, structures, numbers, every=structure == "all")
+            pairs, left_out = found.pairs, found.left_out
         first = "bic" if criterion == "cv" else criterion
         candidates, complete = search(Search(sweep, options), pairs, first, progress)
         if criterion == "cv":
@@ -182,7 +188,7 @@ def fit(
         best = best_of(candidates, criterion) or max(candidates, key=lambda c: c.log_likelihood)
         chosen = _retraced(sweep, best, options, callback)
         candidates = [chosen if c is best else c for c in candidates]
-    return result_of(sweep, candidates, chosen, criterion, complete, names, on_degenerate)
+    return result_of(sweep, candidates, chosen, criterion, complete, names, on_degenerate, left_out)
 
 
 def _cross_validated(sweep: Sweep, candidates: list[Candidate], seed: int) -> list[Candidate]:

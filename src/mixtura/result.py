@@ -176,6 +176,7 @@ def result_of(
     complete: bool,
     names: Sequence[str] | None,
     on_degenerate: str,
+    left_out: Sequence[tuple[str, int, str]] = (),
 ) -> Fit:
     """The fit of the chosen candidate, in data units, with its warnings; they are raised as Python warnings too."""
     source = sweep.source
@@ -184,6 +185,10 @@ def result_of(
     if chosen.trouble and on_degenerate == "raise":
         raise CollapseError(f"no start of any candidate is sound: {chosen.trouble}")
     notes = _warn(candidates, chosen, complete)
+    for why in dict.fromkeys(reason for *_, reason in left_out):
+        which = [(name, k) for name, k, reason in left_out if reason == why]
+        listed = " ".join(dict.fromkeys(name for name, _ in which))
+        notes.append(f"{len(which)} candidates were not fitted ({listed}): {why}.")
     suspicion = "" if chosen.trouble else suspicion_of(source, chosen.climb)
     heywood = heywood_of(source, chosen.climb)
     notes += [note for note in (suspicion, heywood) if note]
@@ -199,7 +204,7 @@ def result_of(
         climb.remaining,
         trace_table(climb),
         notes,
-        candidate_table(candidates),
+        candidate_table(candidates, left_out),
         chosen.starts,
         criterion,
         certainty_of(source, mixture, sweep.n_threads, sweep.engine),

@@ -13,6 +13,7 @@ from mixtura.algorithms.improvement import Improvement
 from mixtura.algorithms.start import Start
 from mixtura.algorithms.tournament import Outcome
 from mixtura.errors import ParameterError
+from mixtura.families.covariance import structure_named
 from mixtura.mixture import Mixture
 from mixtura.tables import Table
 
@@ -172,12 +173,12 @@ def check_criterion(criterion: str) -> str:
     return name
 
 
-def candidate_table(candidates: Sequence[Candidate]) -> Table:
-    """One row a candidate, in the order of the search."""
+def candidate_table(candidates: Sequence[Candidate], left_out: Sequence[tuple[str, int, str]] = ()) -> Table:
+    """One row a candidate, in the order of the search; then those that were not fitted, with the reason."""
     columns: dict[str, list[Any]] = {"cv": [c.cv for c in candidates]}
     mixtures = [c.mixture for c in candidates]
     asked = not all(math.isnan(value) for value in columns["cv"])
-    return Table(
+    table = Table(
         {
             "structure": [c.structure for c in candidates],
             "n_components": [c.n_components for c in candidates],
@@ -199,3 +200,14 @@ def candidate_table(candidates: Sequence[Candidate]) -> Table:
             "trouble": [c.trouble for c in candidates],
         }
     )
+    return with_left_out(table, left_out, candidates[0].mixture.n_features) if left_out else table
+
+
+def with_left_out(table: Table, left_out: Sequence[tuple[str, int, str]], n_features: int) -> Table:
+    """A table of candidates with those that were not fitted below: NaN where there is no number, nothing tried."""
+    rows = []
+    for name, k, why in left_out:
+        n_parameters = k - 1 + k * n_features + structure_named(name).covariance_parameters(k, n_features)
+        known = {"structure": name, "n_components": k, "n_parameters": n_parameters, "trouble": why}
+        rows.append(known | {"n_iter": 0, "converged": False, "starts_tried": 0, "starts_agreed": 0})
+    return Table({name: [*table[name], *(row.get(name, math.nan) for row in rows)] for name in table})

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mixtura import _core
-from mixtura.algorithms.start import Partitions, Whole
+from mixtura.algorithms.start import FLAT, Partitions, Whole
 from mixtura.linalg import solve_lower
 
 METHOD = "agglomeration"
@@ -65,6 +65,8 @@ def agglomerate(partitions: Partitions, rng: np.random.Generator) -> Tree | None
     try:
         factor = np.linalg.cholesky(total / np.outer(spread, spread))
     except np.linalg.LinAlgError:
+        return None
+    if factor.diagonal().min() < FLAT:
         return None
     sphere = solve_lower(factor, np.diag(1 / spread))
     merges = _core.agglomerate(counts, off @ sphere.T, sphere @ scatter @ sphere.T, float(m) ** (-2 / d), float(d + 1))

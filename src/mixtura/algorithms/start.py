@@ -31,6 +31,9 @@ MANY_GROUPS = 8
 START_ROUNDS = 20
 """Of an M-step that iterates."""
 
+FLAT = 1e-7
+"""What a column has of its own beside those before it, in units of its spread: below, it is rounding."""
+
 LLOYD_ITERATIONS = 20
 """Enough for a start: EM does the rest."""
 
@@ -233,6 +236,8 @@ class Partitions:
         try:
             sphere = np.linalg.cholesky(covariance / np.outer(spread, spread)) if d > 1 else None
         except np.linalg.LinAlgError:
+            sphere = None
+        if sphere is not None and sphere.diagonal().min() < FLAT:
             sphere = None
         self._factors = [None, None, sphere]
         self.methods = self.ONE_COLUMN if d == 1 else self.METHODS

@@ -24,7 +24,7 @@ SMALLEST_STEP = 0.01
 """A uniqueness shrinks to this share of itself at most in one round. Where rows are few it may want to fall by many
 orders of magnitude, and statistics in coordinates whitened by the old covariance would not have the digits."""
 
-GRADED = 1e3
+GRADED = 1e5
 """Rows of Ψ^(−½) R whose lengths differ by more than this factor need a decomposition that keeps the short ones."""
 
 
@@ -75,7 +75,8 @@ def best_loadings(roots: Array, uniquenesses: Array, n_factors: int) -> Array:
     axes, squares = _leading_axes(roots / np.sqrt(uniquenesses)[:, :, None], n_factors)
     size = np.sqrt(np.maximum(1 - 1 / np.maximum(squares, 1.0), 0.0))
     loadings: Array = (roots @ axes) * size[:, None, :]
-    return loadings
+    missing = n_factors - loadings.shape[2]  # where rows are so few that their scatter has a lower rank
+    return np.pad(loadings, ((0, 0), (0, 0), (0, missing))) if missing else loadings
 
 
 def best_uniquenesses(roots: Array, loadings: Array, uniquenesses: Array, floor: Array) -> Array:

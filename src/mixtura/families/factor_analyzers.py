@@ -151,8 +151,7 @@ class FactorAnalyzers(Gaussian):
         lifted = np.any(uniquenesses <= floor**2 * (1 + 1e-9), axis=1)
         if lifted.any():  # as a rule factors explain that column and all is well (a Heywood case)
             lifted &= np.linalg.svd(new._factors / floor[:, None], compute_uv=False)[:, -1] < FLAT
-        # So few rows lie in a plane of q directions: nothing would be left of the columns' own variances.
-        return new, lifted | (counts <= self.n_factors + 1)
+        return new, lifted
 
     def digits_at_risk(self, moments: GaussianMoments, counts: Array) -> float:
         # The centred scatter may be singular and harmless: where rows are fewer than columns it always is.
@@ -210,5 +209,7 @@ def _thin_root(moments: Array) -> Array:
         root = semidefinite_root(moments)
     lengths = np.linalg.norm(root, axis=1)
     largest = lengths.max(axis=1, keepdims=True)
-    thin: Array = root[:, :, np.any(lengths**2 > root.shape[1] * np.finfo(float).eps * largest**2, axis=0)]
+    kept = np.any(lengths**2 > root.shape[1] * np.finfo(float).eps * largest**2, axis=0)
+    kept[-1] = True
+    thin: Array = root[:, :, kept]
     return thin
