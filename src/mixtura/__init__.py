@@ -49,6 +49,7 @@ _WHERE = {
     "ConjugatePrior": "mixtura.regularization",
     "explain": "mixtura.explanation",
     "scan": "mixtura.sources.scan",
+    "resume": "mixtura.checkpoint",
     "load": "mixtura.persistence",
     "to_onnx": "mixtura.onnx_export",
     # scikit-learn's face: not in `__all__`, as a star import must neither need nor load scikit-learn
@@ -103,6 +104,7 @@ __all__ = [
     "online_em",
     "quantile",
     "reduce",
+    "resume",
     "scan",
     "standard_errors",
     "to_onnx",
@@ -112,6 +114,7 @@ if TYPE_CHECKING:
     from mixtura.algorithms.incremental import Reading, incremental_em
     from mixtura.algorithms.iteration import Iteration, em
     from mixtura.algorithms.online import OnlineEM, OnlineStep, online_em
+    from mixtura.checkpoint import resume
     from mixtura.clusters.cores import merge_by_density
     from mixtura.clusters.directions import discriminant_directions
     from mixtura.clusters.entropy import merge_by_entropy

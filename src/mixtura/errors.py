@@ -41,6 +41,14 @@ class CertificateError(MixturaError, AssertionError):
     """Likelihood <= bound <= next likelihood failed beyond rounding: a bug in mixtura, please report it."""
 
 
+class CheckpointError(MixturaError, ValueError):
+    """A checkpoint is of other rows, of another version, or damaged."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A fit with a checkpoint was interrupted; the text says how to continue."""
+
+
 class MixturaWarning(UserWarning):
     """Base of every warning that mixtura gives."""
 
@@ -51,3 +59,7 @@ class DegenerateWarning(MixturaWarning):
 
 class ConvergenceWarning(MixturaWarning):
     """EM stopped at max_iter, before the estimated remaining gain fell below tol."""
+
+
+class CheckpointWarning(MixturaWarning):
+    """A checkpoint could not be written; the fit goes on, and tries again later."""

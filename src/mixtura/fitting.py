@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from mixtura.algorithms.iteration import Iteration
 from mixtura.algorithms.levels import transplanted
 from mixtura.algorithms.rank import feasible
 from mixtura.algorithms.start import user_start
+from mixtura.checkpoint import journaled
 from mixtura.errors import DataError, ParameterError
 from mixtura.families.covariance import resolve_structure, resolve_structures
 from mixtura.imputation import completed
@@ -56,6 +58,7 @@ def fit(
     tol: float | None = None,
     max_iter: int = 5000,
     seed: int = 0,
+    checkpoint: str | os.PathLike[str] | None = None,
     regularization: Regularization | str | None = None,
     on_degenerate: str = "warn",
     progress: Callable[[Progress], object] | None = None,
@@ -107,6 +110,8 @@ def fit(
         and parameters are many, a hundredth of a nat per free parameter is enough (from 110,000 rows on).
     max_iter : EM iterations at most
     seed : of every random choice; equal seeds give equal bits
+    checkpoint : path, optional: a file that keeps what every reading of the rows found, so that a fit that was cut off
+        goes on to the same bits: call `fit` again in the same way, or `mixtura.resume(path)`
     regularization : None (default) adds nothing; "ratio" (no variance over 100 times another), "penalty" (Chen & Tan
         2009), "map" (Fraley & Raftery 2007), or a `mixtura.EigenvalueRatio`, `mixtura.Penalty` or
         `mixtura.ConjugatePrior`, keep the likelihood bounded. Log-likelihoods and criteria that are reported leave the
@@ -128,6 +133,8 @@ def fit(
         column. Columns that are combinations of others, where rows are enough and every structure needs full rank.
     ParameterError, ShapeError, StructureError
         Options that make no sense.
+    CheckpointError
+        Where the checkpoint is of other rows or another fit.
     CollapseError
         With on_degenerate="raise", where every start of every candidate ended in a degenerate component.
 
@@ -139,6 +146,7 @@ def fit(
     >>> found.mixture.n_components, found.converged
     (2, True)
     """
+    arguments = dict(locals())
     source = open_source(X, sample_weight, columns, where, memory_limit)
     if y is not None or groups is not None:
         source = with_knowledge(source, as_known(y, groups, source.n_samples))
@@ -172,23 +180,24 @@ def fit(
             "fixed parts keep the values of a start and there is none; give start=, such as a Mixture."
         )
     left_out: list[tuple[str, int, str]] = []
-    if start is not None:
-        candidates, complete = [_given(sweep, start, fixed, n_components, structures, options, callback)], True
-        chosen = candidates[0]
-    else:
-        numbers = component_numbers(n_components, source)
-        pairs = [(s, k) for k in numbers for s in structures]
-        if remedy is None:
-            found = feasible(sweep, structures, numbers, every=structure == "all")
-            pairs, left_out = found.pairs, found.left_out
-        first = "bic" if criterion == "cv" else criterion
-        candidates, complete = search(Search(sweep, options), pairs, first, progress)
-        if criterion == "cv":
-            candidates = _cross_validated(sweep, candidates, options.seed)
-        best = best_of(candidates, criterion) or max(candidates, key=lambda c: c.log_likelihood)
-        chosen = _retraced(sweep, best, options, callback)
-        candidates = [chosen if c is best else c for c in candidates]
-    return result_of(sweep, candidates, chosen, criterion, complete, names, on_degenerate, left_out)
+    with journaled(sweep, checkpoint, arguments):
+        if start is not None:
+            candidates, complete = [_given(sweep, start, fixed, n_components, structures, options, callback)], True
+            chosen = candidates[0]
+        else:
+            numbers = component_numbers(n_components, source)
+            pairs = [(s, k) for k in numbers for s in structures]
+            if remedy is None:
+                found = feasible(sweep, structures, numbers, every=structure == "all")
+                pairs, left_out = found.pairs, found.left_out
+            first = "bic" if criterion == "cv" else criterion
+            candidates, complete = search(Search(sweep, options), pairs, first, progress)
+            if criterion == "cv":
+                candidates = _cross_validated(sweep, candidates, options.seed)
+            best = best_of(candidates, criterion) or max(candidates, key=lambda c: c.log_likelihood)
+            chosen = _retraced(sweep, best, options, callback)
+            candidates = [chosen if c is best else c for c in candidates]
+        return result_of(sweep, candidates, chosen, criterion, complete, names, on_degenerate, left_out)
 
 
 def _cross_validated(sweep: Sweep, candidates: list[Candidate], seed: int) -> list[Candidate]:

@@ -422,7 +422,7 @@ def search(
             contender = getattr(candidate, criterion) - getattr(best, criterion) < CONTENDER
             done[i] = engine.polish(candidate, contender)
     except KeyboardInterrupt:
-        if not done:
+        if not done or engine.sweep.journal is not None:
             raise
         return done, False
     return done, True

@@ -68,8 +68,8 @@ def _guarded(run: Any, *args: Any, **kwargs: Any) -> int:
         hint = f" (see {error.ctx.command_path} --help)" if isinstance(error, click.UsageError) and error.ctx else ""
         click.echo(f"Error: {error.format_message()}{hint}", err=True)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        click.echo(str(error) or str(error.__cause__ or "") or "Interrupted.", err=True)
         return INTERRUPTED
     except MixturaError as error:
         click.echo(f"Error: {error}", err=True)

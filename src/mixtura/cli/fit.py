@@ -13,7 +13,6 @@ from mixtura.cli.options import (
     Parts,
     columns_option,
     criterion_option,
-    data_argument,
     joined,
     json_option,
     seed_option,
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command("fit", short_help="Find the groups in a file.")
-@data_argument
+@click.argument("data", metavar="DATA", required=False)
 @click.option(
     "-k",
     "--components",
@@ -50,8 +49,7 @@ if TYPE_CHECKING:
 @click.option(
     "--memory-limit",
     metavar="SIZE",
-    show_default="512 MB",
-    help="Files that would take more than a quarter of this are read block by block.",
+    help="Default: 512 MB. Files that would take more than a quarter of this are read block by block.",
 )
 @criterion_option("bic", "icl", "aic", "aicc", "caic", "cv")
 @click.option("--starts", type=int, default=12, show_default=True, help="Partitions each candidate starts from.")
@@ -79,13 +77,22 @@ if TYPE_CHECKING:
 )
 @click.option("--max-iter", type=int, default=5000, show_default=True, help="EM iterations at most.")
 @threads_option
+@click.option("--checkpoint", metavar="FILE", help="Keep in this file what it takes to go on after an interruption.")
+@click.option("--resume", metavar="FILE", help="Go on with the fit of this checkpoint; it knows the options and DATA.")
 @click.option("--out", metavar="FILE", help="Write the model to this file (JSON text).")
 @click.option("--report", metavar="FILE", help="Write a report with pictures to this .html file.")
 @click.option("--table", metavar="FILE", help="Write all candidates to this .csv, .tsv or .parquet file.")
 @json_option
 @click.option("--quiet", "-q", is_flag=True, help="Print no report and no progress.")
 def command(
-    data: str, out: str | None, report: str | None, table: str | None, as_json: bool, quiet: bool, **options: Any
+    data: str | None,
+    resume: str | None,
+    out: str | None,
+    report: str | None,
+    table: str | None,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
 ) -> None:
     """Find the groups in DATA: how many, what they are like, and how sure that is.
 
@@ -102,7 +109,12 @@ def command(
     with warnings.catch_warnings():
         if on_terminal() and not (as_json or quiet):
             warnings.simplefilter("ignore", _fit_warnings())  # the report below says them
-        found, complete = run_fit(data, quiet or as_json, **options)
+        if resume is not None:
+            found, complete = _resumed(resume, data, quiet or as_json, options["threads"]), True
+        elif data is None:
+            raise click.UsageError("Missing argument 'DATA'.", click.get_current_context())
+        else:
+            found, complete = run_fit(data, quiet or as_json, **options)
     if out is not None:
         found.mixture.save(out)
     if report is not None:
@@ -137,9 +149,12 @@ def run_fit(
     """The fit that the options ask for, and whether the search came to its end (Ctrl-C keeps what is done)."""
     import mixtura as mx
     from mixtura.cli.progress import search_progress
-    from mixtura.cli.rows import read_labels, read_rows
+    from mixtura.cli.rows import check_header, read_labels, refuse_repeated
 
     chosen, y, names = joined(columns), None, None
+    refuse_repeated(chosen or (), "--columns")
+    if chosen is None:
+        check_header(data)
     n_components: Any = components[0] if components and len(components) == 1 else components
     if labels is not None:
         if where is not None:
@@ -147,11 +162,14 @@ def run_fit(
         y, names, rest = read_labels(data, labels, [weights])
         chosen = chosen or rest
         names = names if names and n_components == len(names) else None
-    source = read_rows(data, chosen, weights, where, memory_limit)
     with search_progress(not silent and sys.stderr.isatty(), criterion) as progress:
         found = mx.fit(
-            source,
+            data,
             n_components,
+            columns=chosen,
+            sample_weight=weights,
+            where=where,
+            memory_limit=memory_limit,
             y=y,
             names=names,
             start=None if start is None else mx.load(start),
@@ -163,6 +181,21 @@ def run_fit(
             **options,
         )
     return found, progress.complete
+
+
+def _resumed(path: str, data: str | None, silent: bool, threads: int | None) -> Fit:
+    """The fit of a checkpoint; options that would make it another fit are refused."""
+    import mixtura as mx
+    from mixtura.cli.progress import search_progress
+
+    ctx = click.get_current_context()
+    free = ("data", "resume", "threads", "out", "report", "table", "as_json", "quiet")
+    for param in ctx.command.params:
+        given = ctx.get_parameter_source(param.name or "") == click.core.ParameterSource.COMMANDLINE
+        if given and param.name not in free:
+            raise click.UsageError(f"{param.opts[0]} cannot be given with --resume: the checkpoint holds it.", ctx)
+    with search_progress(not silent and sys.stderr.isatty(), "bic") as progress:
+        return mx.resume(path, data, n_threads=threads, progress=progress)
 
 
 def _fit_warnings() -> type[Warning]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -60,3 +60,18 @@ def search_progress(shown: bool, criterion: str) -> Iterator[SearchProgress]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         yield SearchProgress(criterion, bar)
+
+
+@contextmanager
+def rows_progress(shown: bool, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A function to call with the number of rows just done; where `shown`, a bar on standard error."""
+    if not shown:
+        yield lambda n: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.completed:,.0f} rows"), BarColumn(bar_width=30), TimeRemainingColumn(compact=True))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda n: bar.advance(task, n)

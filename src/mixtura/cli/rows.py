@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from mixtura.sources import Source
 
 
+def check_header(path: str) -> None:
+    """Warn where the first line of a file of text looks like a row."""
+    from mixtura.sources import paths
+    from mixtura.sources.readers import open_file
+
+    first = paths.files_of(path)[0]
+    if paths.kind_of(first) in paths.TEXT:
+        _warn_of_numbers(open_file(first).schema.names, first.name)
+
+
 def read_rows(
     path: str,
     columns: Sequence[str] | None = None,
@@ -27,7 +37,7 @@ def read_rows(
     """The rows of files as a source: the named columns, or all but the weights."""
     from mixtura.sources.scan import MEMORY_LIMIT, scan
 
-    _refuse_repeated(columns or (), "--columns")
+    refuse_repeated(columns or (), "--columns")
     limit = memory_limit or MEMORY_LIMIT
     source = scan(path, columns, where=where, sample_weight=weights, memory_limit=limit)
     if columns is None:
@@ -61,7 +71,7 @@ def open_table(path: str) -> pa.Table:
     from mixtura.sources.files import read_table
 
     table = read_table(path)
-    _refuse_repeated(table.column_names, repr(Path(path).name))
+    refuse_repeated(table.column_names, repr(Path(path).name))
     _warn_of_numbers(table.column_names, Path(path).name)
     return table
 
@@ -107,7 +117,8 @@ def rows_and_weights(table: pa.Table, mixture: Mixture[Any], weights: str | None
     return rows_for_model(table.drop_columns([weights]), mixture, where), row_weights
 
 
-def _refuse_repeated(names: Sequence[str], where: str) -> None:
+def refuse_repeated(names: Sequence[str], where: str) -> None:
+    """Refuse a name that is there twice."""
     repeated = [name for name, n in Counter(names).items() if n > 1]
     if repeated:
         raise DataError(f"{where} names the column {repeated[0]!r} more than once; expected different names.")

@@ -14,6 +14,9 @@ from mixtura.validation import nearest_names
 if TYPE_CHECKING:
     import pyarrow as pa
 
+MISSING = {"", "#N/A", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null", "-NaN", "-nan"}
+"""Texts that Arrow reads as a cell without a value."""
+
 NO_NUMBER = "Remove or fill these rows: every cell must be a finite number."
 
 
@@ -65,6 +68,34 @@ def rows_of(batch: pa.RecordBatch, names: Sequence[str], dtype: npt.DTypeLike, w
             zero_copy_only=False
         )
     return rows
+
+
+def numbers_of(batch: pa.RecordBatch, names: Sequence[str], where: str, first_row: int) -> pa.RecordBatch:
+    """Columns of texts as float64, cells without a value as such; a text that is no number is refused."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    columns = []
+    for name in names:
+        cells = batch.column(batch.schema.get_field_index(name))
+        missing = pc.is_in(pc.utf8_trim_whitespace(cells), value_set=pa.array(sorted(MISSING)))
+        try:
+            columns.append(pc.if_else(missing, None, cells).cast(pa.float64()))
+        except pa.ArrowInvalid:
+            row = first_word(cells)
+            raise text_error(where, name, cells[row].as_py(), first_row + row) from None
+    return pa.RecordBatch.from_arrays(columns, list(names))
+
+
+def first_word(cells: Any) -> int:
+    """The first of some texts that is neither a number nor a missing cell; −1 where there is none."""
+    for row, cell in enumerate(cells.to_pylist()):
+        try:
+            float(cell)
+        except ValueError:
+            if cell.strip() not in MISSING:
+                return row
+    return -1
 
 
 def text_error(where: str, name: str, cell: Any, row: int) -> DataError:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from mixtura.errors import DataError, SourceError
 from mixtura.sources import paths
 from mixtura.sources.base import chunk_rows
-from mixtura.sources.conversion import is_numeric, text_error
+from mixtura.sources.conversion import is_numeric, numbers_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -190,6 +190,14 @@ class TextReader(FileReader):
             for batch in file:
                 yield Batch(batch, "")
 
+    def texts(self, columns: Sequence[str], use_threads: bool = True) -> Iterator[Batch]:
+        """All rows, every cell as the text it is."""
+        import pyarrow as pa
+
+        with self._opened(dict.fromkeys(columns, pa.string()), columns, use_threads) as file:
+            for batch in file:
+                yield Batch(batch, "")
+
     def _kinds(self, columns: Sequence[str]) -> dict[str, Any]:
         import pyarrow as pa
 
@@ -206,17 +214,13 @@ class TextReader(FileReader):
         """Read once more, slowly, to say in which row."""
         import pyarrow as pa
 
-        kinds = dict.fromkeys(columns, pa.string())
-        first_row = 0
+        row = 0
         try:
-            with self._opened(kinds, columns, use_threads=False) as file:
-                for batch in file:
-                    for name in self._kinds(columns):
-                        cells = batch.column(batch.schema.get_field_index(name))
-                        bad = _first_text(cells)
-                        if bad is not None:
-                            return text_error(self.where, name, cells[bad].as_py(), first_row + bad)
-                    first_row += batch.num_rows
+            for batch in self.texts(columns, use_threads=False):
+                numbers_of(batch.data, list(self._kinds(columns)), self.where, row)
+                row += batch.data.num_rows
+        except DataError as found:
+            return found
         except pa.ArrowInvalid as found:
             return SourceError(f"{str(self.path)!r} cannot be read: {found} (the header is row 1)")
         return super().broken(error, columns, place)
@@ -258,26 +262,6 @@ class NumpyReader(FileReader):
         for start in range(0, len(array), rows):
             yield Batch(np.asarray(array[start : start + rows], dtype=self.kind), "")
             leave_memory(pages)
-
-
-MISSING = {"", "#N/A", "N/A", "NA", "NULL", "NaN", "n/a", "nan", "null", "-NaN", "-nan"}
-"""Texts that Arrow reads as a cell without a value."""
-
-
-def _first_text(cells: Any) -> int | None:
-    """The first of some texts that is neither a number nor a missing cell."""
-    import pyarrow as pa
-
-    try:
-        cells.filter(pa.compute.not_equal(cells, "")).cast(pa.float64())
-    except pa.ArrowInvalid:
-        for row, cell in enumerate(cells.to_pylist()):
-            try:
-                float(cell)
-            except ValueError:
-                if cell.strip() not in MISSING:
-                    return row
-    return None
 
 
 READERS: dict[str, type[FileReader]] = (
