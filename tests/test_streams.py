@@ -114,6 +114,29 @@ def test_a_fit_from_a_file_finds_the_optimum_of_the_array(rows, tmp_path):
     assert mx.fit(str(tmp_path / "rows.parquet"), 3, "VVV", memory_limit="1 GB").mixture == streamed.mixture
 
 
+def test_all_candidates_of_a_search_share_each_reading(rows, tmp_path):
+    path = write(rows, tmp_path, "parquet")
+    alone, readings = {}, []
+    pairs = [(s, k) for s in ("VVV", "EEE", "VII") for k in (1, 2, 3, 4)]
+    for structure, k in pairs:
+        source = mx.scan(path)
+        alone[structure, k] = mx.fit(source, k, structure).log_likelihood
+        readings.append(source.readings)
+    source = mx.scan(path)
+    fit = mx.fit(source, [1, 2, 3, 4], ["VVV", "EEE", "VII"])
+    assert source.readings < sum(readings) / 3  # the longest climb decides; candidates also start from each other
+    for row in fit.table.rows():
+        gap = row["log_likelihood"] - alone[row["structure"], row["n_components"]]
+        assert gap > -1e-6 * N or row["n_components"] > 3  # where groups are too many, optima are
+
+
+def test_a_large_file_is_read_a_handful_of_times(rows, tmp_path, monkeypatch):
+    monkeypatch.setattr("mixtura.sources.stream.POOL_CELLS", 60_000)
+    source = mx.scan(write(rows, tmp_path, "parquet"))
+    assert mx.fit(source, 3, "VVV").converged
+    assert source.readings <= 6
+
+
 def test_methods_of_a_mixture_take_streams(rows, tmp_path):
     theta = mx.Mixture([0.5, 0.5], mx.Gaussian(rows[:2], [np.eye(3)] * 2), columns=NAMES)
     source = mx.scan(write(rows, tmp_path, "parquet"), ["c", "a", "b"])

@@ -89,11 +89,8 @@ def resume(path: str | os.PathLike[str], X: Any = None, **options: Any) -> Fit:
 
 
 @contextmanager
-def journaled(sweep: Sweep, path: str | os.PathLike[str] | None, arguments: Mapping[str, Any]) -> Iterator[None]:
+def journaled(sweep: Sweep, path: str | os.PathLike[str], arguments: Mapping[str, Any]) -> Iterator[None]:
     """Give a sweep the journal at a path, old or new; where the fit is interrupted, it is kept and that is said."""
-    if path is None:
-        yield
-        return
     sweep.journal = journal = open_journal(path, _head(sweep, arguments))
     try:
         with _terminations_as_interrupts():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,6 @@ from mixtura.algorithms.iteration import Iteration
 from mixtura.algorithms.levels import transplanted
 from mixtura.algorithms.rank import feasible
 from mixtura.algorithms.start import user_start
-from mixtura.checkpoint import journaled
 from mixtura.errors import DataError, ParameterError
 from mixtura.families.covariance import resolve_structure, resolve_structures
 from mixtura.imputation import completed
@@ -180,7 +180,7 @@ def fit(
             "fixed parts keep the values of a start and there is none; give start=, such as a Mixture."
         )
     left_out: list[tuple[str, int, str]] = []
-    with journaled(sweep, checkpoint, arguments):
+    with _journaled(sweep, checkpoint, arguments):
         if start is not None:
             candidates, complete = [_given(sweep, start, fixed, n_components, structures, options, callback)], True
             chosen = candidates[0]
@@ -198,6 +198,17 @@ def fit(
             chosen = _retraced(sweep, best, options, callback)
             candidates = [chosen if c is best else c for c in candidates]
         return result_of(sweep, candidates, chosen, criterion, complete, names, on_degenerate, left_out)
+
+
+def _journaled(
+    sweep: Sweep, checkpoint: str | os.PathLike[str] | None, arguments: dict[str, Any]
+) -> AbstractContextManager[None]:
+    """`checkpoint.journaled`, loaded where it is wanted."""
+    if checkpoint is None:
+        return nullcontext()
+    from mixtura.checkpoint import journaled
+
+    return journaled(sweep, checkpoint, arguments)
 
 
 def _cross_validated(sweep: Sweep, candidates: list[Candidate], seed: int) -> list[Candidate]:

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.algorithms.acceleration import accelerated_em
 from mixtura.algorithms.agglomeration import METHOD as AGGLOMERATION
 from mixtura.algorithms.agglomeration import Tree, agglomerate
-from mixtura.algorithms.climb import Climb, Rules
+from mixtura.algorithms.climb import Climb, Rules, climb_all
 from mixtura.algorithms.degeneracy import short_trouble
 from mixtura.algorithms.denoising import Background
 from mixtura.algorithms.ends import Ends
@@ -19,7 +20,7 @@ from mixtura.algorithms.improvement import METHOD as IMPROVEMENT
 from mixtura.algorithms.iteration import inner_floor
 from mixtura.algorithms.labelled import METHOD as LABELLED
 from mixtura.algorithms.labelled import in_order_of_labels, labelled_start
-from mixtura.algorithms.levels import climb_levels, climb_one, level_tolerance, transplanted
+from mixtura.algorithms.levels import climb_levels, climb_one, climb_samples, level_tolerance, transplanted
 from mixtura.algorithms.moves import Splits, groups_of, with_splits
 from mixtura.algorithms.stack import Stack
 from mixtura.algorithms.start import Grouping, Groupings, Partitions, Start
@@ -27,6 +28,7 @@ from mixtura.algorithms.tournament import Outcome, compete, is_costly
 from mixtura.errors import DataError
 from mixtura.families.covariance import nested, resolve_structure
 from mixtura.imputation import completed
+from mixtura.mixture import Mixture
 from mixtura.selection import AGREEMENT, Candidate, best_of, start_report, undisputed
 from mixtura.sources import Coordinates, Source
 from mixtura.sources.strata import StratifiedSource
@@ -121,6 +123,16 @@ class _Found:
         return best
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A candidate between a sample and all rows: the sample's ends, the best first, and where to climb on from."""
+
+    sample: Sweep
+    ends: list[Climb]
+    rules: Rules
+    start: Mixture[Any]
+
+
 class Search:
     """Fits candidates one after the other. Partitions of the rows are shared by all structures, and a candidate also
     starts from what simpler ones found: the structures that it contains, and the best splits of one component fewer.
@@ -139,6 +151,7 @@ class Search:
         self._true: dict[int, Sweep] = {}
         self._trees: dict[int, Tree | None] = {}
         self._found: dict[tuple[str, int], _Found] = {}
+        self._waiting: dict[tuple[str, int], _Waiting] = {}
         self._risen: set[tuple[str, int]] = set()
 
     @property
@@ -185,7 +198,11 @@ class Search:
                 others = [ends.climb(i) for i in order]
                 climb, start = self._on_true_rows(sample, true, [climb, *others], rough, start.method)
             else:
-                climb = self._on_all_rows(sample, [climb, *(ends.climb(i) for i in order[: ATTEMPTS - 1])], rough)
+                attempts = [climb, *(ends.climb(i) for i in order[: ATTEMPTS - 1])]
+                if self.sweep.source.is_dear:
+                    climb = self._wait((structure, n_components), sample, attempts, tol)
+                else:
+                    climb = self._on_all_rows(sample, attempts, rough)
                 start = Start(transplanted(start.mixture, sample, self.sweep), start.method)
         log_prior = self.sweep.log_prior(climb.mixture)
         return Candidate(structure, n_components, climb, start, report, total_weight, short_trouble(climb), log_prior)
@@ -197,7 +214,7 @@ class Search:
         if found is None:
             return candidate
         if found.sweep is not self.sweep:
-            return self._finished(candidate) if contender else candidate
+            return self._finished(candidate) if contender and not self.sweep.source.is_dear else candidate
         before, start, report = found.climb.log_likelihood, candidate.start, candidate.starts
         news = self._relatives(*key, self.sweep.source, self._risen)
         if news:
@@ -347,6 +364,36 @@ class Search:
         rules = Rules(tol, self.options.max_iter)
         return climb_levels(true, climbs[best].mixture, self.sweep, rules, self.options.seed), start
 
+    def _wait(self, key: tuple[str, int], sample: Sweep, ends: list[Climb], tol: float) -> Climb:
+        """The best end of a sample as it would be on all rows, roughly; `on_all_rows` climbs further from there."""
+        rules = Rules(tol, self.options.max_iter, settled=True)
+        start = climb_samples(sample, ends[0].mixture, self.sweep, rules, self.options.seed)
+        self._waiting[key] = _Waiting(sample, ends, rules, start)
+        share = self.sweep.source.total_weight / sample.source.total_weight
+        log_likelihood, log_max_resp = ends[0].log_likelihood * share, ends[0].log_max_resp * share
+        counts = ends[0].counts * share
+        return replace(ends[0], mixture=start, log_likelihood=log_likelihood, log_max_resp=log_max_resp, counts=counts)
+
+    def on_all_rows(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Candidates that wait for rows that are dear to read, climbed to their ends: each reading serves them all."""
+        done = list(candidates)
+        some = [i for i, c in enumerate(done) if (c.structure, c.n_components) in self._waiting]
+        waiting = [self._waiting[done[i].structure, done[i].n_components] for i in some]
+        climbs = climb_all(self.sweep, [w.start for w in waiting], [w.rules for w in waiting], accelerated_em)
+        for i, w, climb in zip(some, waiting, climbs, strict=True):
+            if short_trouble(climb) and len(w.ends) > 1:
+                other = self._on_all_rows(w.sample, w.ends[1:], w.rules.tol)
+                climb = climb if short_trouble(other) else other
+            log_prior = self.sweep.log_prior(climb.mixture)
+            done[i] = replace(done[i], climb=climb, trouble=short_trouble(climb), log_prior=log_prior)
+        self._waiting.clear()
+        return done
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether candidates stand where samples led them, and all rows have not been asked yet."""
+        return bool(self._waiting)
+
 
 def _to_leave(sample: Sweep, outcome: Outcome, best: int, slack: float) -> list[Climb]:
     """Optima to leave by exchanges: the best one, and the next where it lies close and exchanges are cheap."""
@@ -417,12 +464,13 @@ def search(
             done.append(engine.candidate(structure, n_components, explore=not many))
             if progress is not None:
                 progress(Progress(len(done), len(pairs), done[-1], best_of(done, criterion)))
+        done = engine.on_all_rows(done)
         best = best_of(done, criterion)
         for i, candidate in enumerate(done if many and best is not None else []):
             contender = getattr(candidate, criterion) - getattr(best, criterion) < CONTENDER
             done[i] = engine.polish(candidate, contender)
     except KeyboardInterrupt:
-        if not done or engine.sweep.journal is not None:
+        if not done or engine.is_waiting or engine.sweep.journal is not None:
             raise
         return done, False
     return done, True

@@ -33,7 +33,9 @@ def test_text_is_labelled_block_by_block_as_in_one_piece(run, model, tmp_path, m
     for out in ("blocks.csv", "blocks.tsv", "blocks.parquet"):
         assert run("predict", model, data, "--out", tmp_path / out, "--responsibilities").exit_code == 0
     assert run("predict", model, data, "--responsibilities").stdout == (tmp_path / "blocks.csv").read_text()
-    blocks, pieces = (list(csv.reader((tmp_path / f"{name}.csv").open())) for name in ("blocks", "whole"))
+    blocks, pieces = (
+        list(csv.reader((tmp_path / f"{name}.csv").read_text().splitlines())) for name in ("blocks", "whole")
+    )
     assert [row[:4] for row in blocks] == [row[:4] for row in pieces]
     numbers = [np.array([row[4:] for row in rows[1:]], dtype=float) for rows in (blocks, pieces)]
     np.testing.assert_allclose(*numbers, rtol=1e-12, atol=1e-300)  # kernels end blocks of other lengths differently

@@ -17,7 +17,7 @@ import numpy as np
 from mixtura.algorithms.climb import Climb, Climbing, OnIteration, Rules, Stepper
 from mixtura.algorithms.free_parameters import FreeParameters
 from mixtura.algorithms.iteration import Iteration
-from mixtura.algorithms.stopping import Aitken
+from mixtura.algorithms.stopping import CONFIRMATIONS, FEW_CONFIRMATIONS, Aitken
 from mixtura.families.base import Statistics
 from mixtura.mixture import Mixture
 from mixtura.sweep import Sweep
@@ -51,6 +51,8 @@ def accelerated_em(climb: Climb, sweep: Sweep, rules: Rules, on_iteration: OnIte
     """EM with SQUAREM far from the optimum and Anderson's method near it: monotone, certified, same fixed points."""
     walk = _Walk(climb, sweep, rules, on_iteration)
     yield from walk.visit(climb.mixture, plain=False)
+    if rules.settled:
+        yield from walk.settle()
     while not walk.done:
         before = climb.log_likelihood
         if walk.in_tail:
@@ -67,12 +69,13 @@ class _Walk:
 
     def __init__(self, climb: Climb, sweep: Sweep, rules: Rules, on_iteration: OnIteration | None) -> None:
         self.climb, self.rules = climb, rules
+        confirmations = FEW_CONFIRMATIONS if rules.settled else CONFIRMATIONS
         self.stepper = Stepper(sweep, climb, on_iteration)
         self.total_weight = sweep.source.total_weight
         self.admit = sweep.admit
-        self.free = FreeParameters(sweep.totals.spread, self.stepper.floor)
+        self.free = FreeParameters(sweep.spread, self.stepper.floor)
         self.history: deque[tuple[Array, Array]] = deque(maxlen=HISTORY)
-        self.stop = Aitken(rules.tol, self.total_weight, sweep.source.dtype)
+        self.stop = Aitken(rules.tol, self.total_weight, sweep.source.dtype, confirmations)
         self.longest = LONGEST_STEP
         self.patience = 0
         self.gain = math.inf
@@ -114,6 +117,12 @@ class _Walk:
         """One EM step: to where the last M-step points."""
         self.climb.n_iter += 1
         yield from self.visit(self.here.inner_after, plain=True)
+
+    def settle(self) -> Visit:
+        """As many plain steps as Aitken's rule needs where a climb begins at its end but for a large sample's error."""
+        for _ in range(FEW_CONFIRMATIONS + 1):
+            if not self.done:
+                yield from self.plain_step()
 
     def attempt(self, candidate: Mixture[Any]) -> Attempt:
         """Read the rows at an extrapolation; move there if it lies above the bound that plain EM is sure of."""

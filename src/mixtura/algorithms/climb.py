@@ -91,6 +91,7 @@ class Rules:
     give_up : end at the first collapsed or emptied component; otherwise go on above the floor
     equal_weights : start with equal weights and leave them so
     wary : let spurious ends lose to any other sound one; otherwise the likelihood alone decides
+    settled : the start lies near the optimum and readings are dear: first take plain steps, and confirm less often
     """
 
     tol: float
@@ -98,6 +99,7 @@ class Rules:
     give_up: bool = True
     equal_weights: bool = False
     wary: bool = True
+    settled: bool = False
 
 
 class Stepper:
@@ -155,14 +157,18 @@ Algorithm = Callable[[Climb, Sweep, Rules, OnIteration | None], Climbing]
 def climb_all(
     sweep: Sweep,
     starts: Sequence[Mixture[Any]],
-    rules: Rules,
+    rules: Rules | Sequence[Rules],
     algorithm: Algorithm = plain_em,
     on_iteration: OnIteration | None = None,
 ) -> list[Climb]:
-    """Climb from each start (inner coordinates); each reading of the rows serves all climbs that still go on."""
+    """Climb from each start (inner coordinates); each reading of the rows serves all climbs that still go on.
+
+    `rules` are those of all, or one a start.
+    """
+    each = [rules] * len(starts) if isinstance(rules, Rules) else rules
     regularised = sweep.regularization is not None
     climbs = [Climb(sweep.admit(start), regularised=regularised) for start in starts]
-    walks = [algorithm(climb, sweep, rules, on_iteration) for climb in climbs]
+    walks = [algorithm(climb, sweep, own, on_iteration) for climb, own in zip(climbs, each, strict=True)]
     wanted = {i: next(walk) for i, walk in enumerate(walks)}
     while wanted:
         found = dict(zip(wanted, sweep(list(wanted.values())), strict=True))

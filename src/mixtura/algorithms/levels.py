@@ -42,9 +42,16 @@ def transplanted(mixture: Mixture[Any], old: Sweep, new: Sweep) -> Mixture[Any]:
 
 def climb_levels(sample: Sweep, mixture: Mixture[Any], everything: Sweep, rules: Rules, seed: int) -> Climb:
     """From the inner coordinates of a sample, through growing samples, to the limit on all rows."""
+    return climb_one(everything, climb_samples(sample, mixture, everything, rules, seed), rules)
+
+
+def climb_samples(sample: Sweep, mixture: Mixture[Any], everything: Sweep, rules: Rules, seed: int) -> Mixture[Any]:
+    """From the inner coordinates of a sample, through growing samples, to where the climb on all rows begins."""
     size = sample.source.n_samples * GROWTH
     here, mixture_here = sample, mixture
-    while size * 2 <= everything.source.n_samples and size * everything.source.n_features <= LARGEST_SAMPLE:
+    largest = LARGEST_SAMPLE // everything.source.n_features
+    while here.source.n_samples < min(size, largest) and 2 * min(size, largest) <= everything.source.n_samples:
+        size = min(size, largest)
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, size)))
         level = everything.like(everything.source.sample(size, rng))
         start = transplanted(mixture_here, here, level)
@@ -54,7 +61,7 @@ def climb_levels(sample: Sweep, mixture: Mixture[Any], everything: Sweep, rules:
             break
         here, mixture_here = level, end.mixture
         size *= GROWTH
-    return climb_one(everything, transplanted(mixture_here, here, everything), rules)
+    return transplanted(mixture_here, here, everything)
 
 
 def climb_one(sweep: Sweep, start: Mixture[Any], rules: Rules) -> Climb:

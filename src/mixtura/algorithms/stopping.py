@@ -10,8 +10,9 @@ import numpy.typing as npt
 ROUNDING, SINGLE_ROUNDING = 8 * float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps) / 4
 """Relative rounding of a log-likelihood over float64 and over float32 rows, where densities have seven digits."""
 
-CONFIRMATIONS = 3
-"""How many times running the estimate must lie below the tolerance."""
+CONFIRMATIONS, FEW_CONFIRMATIONS = 3, 2
+"""How many times running the estimate must lie below the tolerance; fewer where a reading is dear and the start was
+climbed to on a large sample, so that the rate is settled."""
 
 
 class Aitken:
@@ -25,12 +26,20 @@ class Aitken:
     tol : nats per unit of row weight; converged where the estimate lies below tol · Σw three times running
     total_weight : Σw
     dtype : of the rows: a gain within the rounding of the log-likelihood is none
+    confirmations : how many times running
     """
 
-    def __init__(self, tol: float, total_weight: float, dtype: npt.DTypeLike = np.float64) -> None:
+    def __init__(
+        self,
+        tol: float,
+        total_weight: float,
+        dtype: npt.DTypeLike = np.float64,
+        confirmations: int = CONFIRMATIONS,
+    ) -> None:
         self.threshold = tol * total_weight
         self.remaining = math.inf
         self.rounding = SINGLE_ROUNDING if np.dtype(dtype) == np.float32 else ROUNDING
+        self.confirmations = confirmations
         self._last: float | None = None
         self._gain: float | None = None
         self._confirmed = 0
@@ -48,7 +57,7 @@ class Aitken:
             self._confirmed = self._confirmed + 1 if self.remaining <= self.threshold else 0
             self._gain = gain
         self._last = log_likelihood
-        return self._confirmed >= CONFIRMATIONS
+        return self._confirmed >= self.confirmations
 
 
 def remaining_gain(before: float | None, gain: float, log_likelihood: float, rounding: float = ROUNDING) -> float:

@@ -138,6 +138,11 @@ class Source(ABC):
         return np.dtype(np.float64)
 
     @property
+    def is_dear(self) -> bool:
+        """Whether a reading costs more than the work on the rows: they are decoded anew each time."""
+        return False
+
+    @property
     @abstractmethod
     def total_weight(self) -> float:
         """Σ w: the number of rows where they have no weights."""
@@ -169,6 +174,10 @@ class Source(ABC):
 
         An array gives one row of each of `n` equal stretches: a draw that costs nothing by the rows left out.
         """
+
+    def rough(self) -> Source:
+        """These rows, or a large sample of them where they are dear to read: enough for spreads and scales."""
+        return self
 
     def select(self, columns: Sequence[str]) -> Source:
         """The same rows with some of the columns, by name, in that order; `columns` has to know them."""

@@ -92,6 +92,10 @@ class StreamSource(Source):
         return np.dtype(self.rows.dtype)
 
     @property
+    def is_dear(self) -> bool:
+        return True
+
+    @property
     def total_weight(self) -> float:
         return self.survey.total_weight
 
@@ -163,6 +167,9 @@ class StreamSource(Source):
             drawn.add(chunk)
         rows, weights = drawn.rows()
         return ArraySource(rows, weights, self.columns)
+
+    def rough(self) -> ArraySource:
+        return self.survey.pool
 
     def select(self, columns: Sequence[str]) -> StreamSource:
         return StreamSource(self.rows.select(columns), self.sample_weight, self.seed)

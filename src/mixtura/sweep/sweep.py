@@ -15,7 +15,6 @@ from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian
 from mixtura.families.prior import Prior
 from mixtura.families.ratio import Ratio
-from mixtura.journal import decode_parts, encode_parts, key_of
 from mixtura.regularization import Regularization, covariance_of
 from mixtura.sources.base import Coordinates, Source
 from mixtura.sources.strata import StratifiedSource
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
 
 NOTICEABLE_JUMP = 1e-6
 """|δ|² above which a component's second moment is looked at for cancellation: nearer the limit nothing can cancel."""
+
+MOST_SHIFT = 4.0
+"""Second moment of all rows over their variance: below, two bits at most are lost by the shift to the mean."""
 
 DIGITS_AT_RISK = 4096.0
 """Second moment over its centred part above which a pass about the new centres is made: 12 bits."""
@@ -128,8 +130,19 @@ class Sweep:
         return self._pass([mixture], [mixture.components], [False])[0]
 
     @cached_property
+    def spread(self) -> Array:
+        """(D,): standard deviation of each column, in inner coordinates; roughly, where rows are dear to read."""
+        rough = self.source.rough()
+        if rough is self.source:
+            return self.totals.spread
+        return Sweep(rough, self.n_threads, self.engine, coordinates=self.source.coordinates).totals.spread
+
+    @cached_property
     def totals(self) -> Totals:
-        """Weight, mean and scatter of all rows, in inner coordinates."""
+        """Weight, mean and scatter of all rows, in inner coordinates.
+
+        One pass, about the centre of the inner coordinates, and a second one about the mean where that would cancel.
+        """
         from mixtura.mixture import Mixture
 
         if isinstance(self.source, StratifiedSource):
@@ -140,11 +153,17 @@ class Sweep:
         structure = STRUCTURES["VVV"] if d > 1 else STRUCTURES["V"]
         probe = Mixture.trusted(np.ones(1), Gaussian.standard(np.zeros((1, d)), np.ones(d), structure))
         about_zero = self._pass([probe], [probe.components], [True])[0]
-        mean = about_zero.moments.sums[0] / about_zero.counts[0]
-        centred = Gaussian.standard(mean[None, :], np.ones(d), structure)
-        about_mean = self._pass([Mixture.trusted(np.ones(1), centred)], [centred], [True])[0].moments
+        weight = float(about_zero.counts[0])
+        mean = about_zero.moments.sums[0] / weight
+        moments = about_zero.moments
+        second = moments.squares[:, None] if moments.scatter is None else moments.scatter[0]
+        centred = second - weight * np.outer(mean, mean)
+        if np.all(np.diag(second) <= MOST_SHIFT * np.diag(centred)):
+            return Totals(weight, mean, centred)
+        moved = Gaussian.standard(mean[None, :], np.ones(d), structure)
+        about_mean = self._pass([Mixture.trusted(np.ones(1), moved)], [moved], [True])[0].moments
         scatter = about_mean.squares[:, None] if about_mean.scatter is None else about_mean.scatter[0]
-        return Totals(float(about_zero.counts[0]), mean, scatter)
+        return Totals(weight, mean, scatter)
 
     def _totals_of_incomplete(self) -> Totals:
         """The same where cells are missing: of one Gaussian at its maximum likelihood, found by EM."""
@@ -184,6 +203,8 @@ class Sweep:
         """Statistics as the rows give them; those that a journal holds are taken from there."""
         if self.journal is None:
             return self._read(mixtures, origins, scatter)
+        from mixtura.journal import decode_parts, encode_parts
+
         asked = list(zip(mixtures, origins, scatter, strict=True))
         keys = [self._key(*what) for what in asked]
         known = [self.journal.recall(key) for key in keys]
@@ -198,6 +219,8 @@ class Sweep:
 
     def key(self, *asked: Any) -> str:
         """A name for a question about these rows, for the journal."""
+        from mixtura.journal import key_of
+
         source, coordinates = self.source, self._coordinates or self.source.coordinates
         return key_of(self.engine, source.n_samples, source.total_weight, coordinates.centre, coordinates.scale, *asked)
 
