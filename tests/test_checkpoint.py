@@ -107,6 +107,17 @@ def test_rows_of_a_file_are_found_again(rows, tmp_path, path, monkeypatch):
     assert isinstance(mx.scan("rows.parquet"), StreamSource)
 
 
+def test_rows_with_missing_cells_go_on_too(rows, path, monkeypatch):
+    holed = rows[:3000].copy()
+    holed[::7, 1] = np.nan
+    whole = mx.fit(holed, 2, "VVV", n_starts=2, checkpoint=path.with_suffix(".whole"))
+    with monkeypatch.context() as patch:
+        interrupted_after(5, patch)
+        with pytest.raises(Interrupted):
+            mx.fit(holed, 2, "VVV", n_starts=2, checkpoint=path)
+    assert same(mx.resume(path, holed), whole)
+
+
 @pytest.mark.parametrize("seconds", [0.1, 0.4])
 def test_a_termination_is_an_interruption(rows, path, whole, seconds):
     signal.setitimer(signal.ITIMER_REAL, 0)

@@ -38,7 +38,17 @@ def certainty_of(
     source: Source, mixture: Mixture[Any], n_threads: int | None = None, engine: str | None = None
 ) -> Certainty:
     """Hard sizes and uncertainties of the rows of a source; no (n_samples, n_components) array is held."""
-    sizes, uncertain, doubtful = np.zeros(mixture.n_components + 1), 0.0, 0  # noise first
+    parts = source.map(_counted, mixture, n_threads, engine)
+    sizes: Array = np.sum([part[0] for part in parts], axis=0)
+    uncertain, doubtful = sum(part[1] for part in parts), sum(part[2] for part in parts)
+    return Certainty(sizes[1:], uncertain / source.total_weight, doubtful, float(sizes[0]))
+
+
+def _counted(
+    source: Source, mixture: Mixture[Any], n_threads: int | None, engine: str | None
+) -> tuple[Array, float, int]:
+    """Hard sizes, noise first; the sum of uncertainties; and how many rows are doubtful."""
+    sizes, uncertain, doubtful = np.zeros(mixture.n_components + 1), 0.0, 0
     for piece, labels, rest in labels_in_pieces(source, mixture, n_threads, engine):
         sizes += np.bincount(labels + 1, piece.weights, minlength=len(sizes))
         if piece.weights is None:
@@ -47,4 +57,4 @@ def certainty_of(
         else:
             uncertain += float(piece.weights @ rest)
             doubtful += int(np.count_nonzero((rest > DOUBTFUL) & (piece.weights > 0)))
-    return Certainty(sizes[1:], uncertain / source.total_weight, doubtful, float(sizes[0]))
+    return sizes, uncertain, doubtful

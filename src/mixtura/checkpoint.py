@@ -19,7 +19,8 @@ from mixtura.errors import CheckpointError, Interrupted, ParameterError
 from mixtura.journal import Journal, key_of, read_journal
 from mixtura.mixture import Mixture
 from mixtura.persistence import mixture_of_record, mixture_record
-from mixtura.sources import Source
+from mixtura.sources import ArraySource, Chunk, Source
+from mixtura.sources.strata import StratifiedSource
 from mixtura.sources.stream import StreamSource
 from mixtura.sweep import Sweep
 
@@ -141,7 +142,7 @@ def fingerprint(source: Source) -> dict[str, Any]:
         checksum = source.survey.checksum
     else:
         checksum = 0
-        for chunk in source.chunks():
+        for chunk in _pieces(source):
             if chunk.weights is not None:
                 checksum = zlib.crc32(np.ascontiguousarray(chunk.weights).data, checksum)
             checksum = zlib.crc32(np.ascontiguousarray(chunk.rows).data, checksum)
@@ -152,6 +153,13 @@ def fingerprint(source: Source) -> dict[str, Any]:
         "weight": source.total_weight,
         "checksum": checksum,
     }
+
+
+def _pieces(source: Source) -> Iterator[Chunk]:
+    """The rows in order, also where cells are missing."""
+    if isinstance(source, StratifiedSource):
+        return ArraySource(source.X, source.sample_weight).chunks()
+    return source.chunks()
 
 
 def _head(sweep: Sweep, arguments: Mapping[str, Any]) -> dict[str, Any]:

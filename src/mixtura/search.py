@@ -52,6 +52,9 @@ CLOSE_RIVAL = 10.0
 FEW_CANDIDATES, CONTENDER = 6, 20.0
 """In a search over more candidates exchanges are tried where the criterion lies within this of the best one's."""
 
+SETTLED_ROWS = 1_000_000
+"""Where dear rows are so many, a climb from a large sample's optimum takes fewer confirmations of its end."""
+
 SPLITS = 3
 """Splits of the optimum with one component fewer that a candidate starts from."""
 
@@ -366,7 +369,7 @@ class Search:
 
     def _wait(self, key: tuple[str, int], sample: Sweep, ends: list[Climb], tol: float) -> Climb:
         """The best end of a sample as it would be on all rows, roughly; `on_all_rows` climbs further from there."""
-        rules = Rules(tol, self.options.max_iter, settled=True)
+        rules = Rules(tol, self.options.max_iter, settled=self.sweep.source.n_samples >= SETTLED_ROWS)
         start = climb_samples(sample, ends[0].mixture, self.sweep, rules, self.options.seed)
         self._waiting[key] = _Waiting(sample, ends, rules, start)
         share = self.sweep.source.total_weight / sample.source.total_weight

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
 )
 @click.option("--max-iter", type=int, default=5000, show_default=True, help="EM iterations at most.")
 @threads_option
+@click.option("--scheduler", metavar="ADDRESS", help="Read and fit on the Dask cluster whose scheduler is there.")
 @click.option("--checkpoint", metavar="FILE", help="Keep in this file what it takes to go on after an interruption.")
 @click.option("--resume", metavar="FILE", help="Go on with the fit of this checkpoint; it knows the options and DATA.")
 @click.option("--out", metavar="FILE", help="Write the model to this file (JSON text).")
@@ -140,6 +142,7 @@ def run_fit(
     labels: str | None,
     where: str | None,
     memory_limit: str | None,
+    scheduler: str | None,
     start: str | None,
     fixed: tuple[tuple[str, list[int] | bool], ...],
     starts: int,
@@ -162,9 +165,15 @@ def run_fit(
         y, names, rest = read_labels(data, labels, [weights])
         chosen = chosen or rest
         names = names if names and n_components == len(names) else None
-    with search_progress(not silent and sys.stderr.isatty(), criterion) as progress:
+    with ExitStack() as stack:
+        rows: Any = data
+        if scheduler is not None:
+            from mixtura.sources.dask import rows_at
+
+            rows = stack.enter_context(rows_at(scheduler, data, chosen))
+        progress = stack.enter_context(search_progress(not silent and sys.stderr.isatty(), criterion))
         found = mx.fit(
-            data,
+            rows,
             n_components,
             columns=chosen,
             sample_weight=weights,

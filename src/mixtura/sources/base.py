@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -16,6 +16,7 @@ from mixtura.families.base import Family
 from mixtura.validation import Array
 
 F = TypeVar("F", bound=Family)
+T = TypeVar("T")
 
 
 CHUNK_BYTES, FEWEST_CHUNK_ROWS, MOST_CHUNK_ROWS = 16 << 20, 1 << 14, 1 << 20
@@ -174,6 +175,10 @@ class Source(ABC):
 
         An array gives one row of each of `n` equal stretches: a draw that costs nothing by the rows left out.
         """
+
+    def map(self, function: Callable[..., T], *given: Any) -> list[T]:
+        """`function(rows, …)` of all rows, or of each part of them where they are spread over machines, in order."""
+        return [function(self, *given)]
 
     def rough(self) -> Source:
         """These rows, or a large sample of them where they are dear to read: enough for spreads and scales."""

@@ -32,6 +32,8 @@ def as_source(X: Any, sample_weight: Any = None) -> Source:
         if sample_weight is not None:
             raise TypeError("give sample_weight to the source itself, not beside it")
         return X
+    if is_dask(X):
+        return _of_dask(X, sample_weight, None)
     if is_file_or_stream(X):
         from mixtura.sources.scan import scan
 
@@ -47,6 +49,19 @@ def is_file_or_stream(X: Any) -> bool:
     if isinstance(X, (str, os.PathLike)):
         return True
     return hasattr(X, "__arrow_c_stream__") and not is_eager_frame(X)
+
+
+def is_dask(X: Any) -> bool:
+    """Whether X is a Dask array or data frame, told without loading Dask."""
+    return type(X).__module__.split(".")[0] in ("dask", "dask_expr") and hasattr(X, "to_delayed")
+
+
+def _of_dask(X: Any, sample_weight: Any, columns: Sequence[str] | None) -> Source:
+    from mixtura.sources.dask import DaskSource
+
+    if sample_weight is not None:
+        raise ParameterError("rows of Dask collections have no sample_weight yet; leave it out.")
+    return DaskSource(X, columns)
 
 
 def by_columns(source: Source, columns: tuple[str, ...] | None) -> Source:
@@ -72,6 +87,8 @@ def open_source(
     X: Any, sample_weight: Any, columns: Sequence[str] | None, where: Any = None, memory_limit: int | str | None = None
 ) -> Source:
     """The rows of a fit; `columns` choose among those of a file or data frame, and name those of an array."""
+    if is_dask(X) and where is None:
+        return _of_dask(X, sample_weight, columns)
     if is_file_or_stream(X):
         from mixtura.sources.scan import MEMORY_LIMIT, scan
 

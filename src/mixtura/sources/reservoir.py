@@ -45,6 +45,11 @@ class Reservoir:
         _, rows, weights = self._parts[0]
         return rows, weights
 
+    def drawn(self) -> tuple[Array, npt.NDArray[Any]]:
+        """What the rows that stayed drew, and these rows: reservoirs of several streams merge by the smallest."""
+        self._settle()
+        return self._parts[0][:2]
+
     def _settle(self) -> None:
         """Keep the smallest numbers, in the order of the stream."""
         drawn = np.concatenate([part[0] for part in self._parts])

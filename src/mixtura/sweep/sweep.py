@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -234,21 +234,18 @@ class Sweep:
     def _read(
         self, mixtures: Sequence[Mixture[Any]], origins: Sequence[Family], scatter: Sequence[bool]
     ) -> list[Statistics[Any]]:
-        totals: list[Statistics[Any]] | None = None
         coordinates = self._coordinates or self.source.coordinates
         if isinstance(self.source, StratifiedSource):
             return incomplete.accumulate(
                 self.source, coordinates, mixtures, origins, scatter, self.n_threads, self.engine
             )
-        for chunk in self.source.chunks():
-            if use_native(self.engine, (m.components for m in mixtures), chunk.rows.dtype):
-                part = native.accumulate(chunk, coordinates, mixtures, origins, scatter, self.n_threads)
-            else:
-                part = reference.accumulate(chunk, coordinates, mixtures, origins)
-            totals = part if totals is None else [a + b for a, b in zip(totals, part, strict=True)]
-        assert totals is not None, "a source has at least one chunk"
+        parts = self.source.map(_accumulated, coordinates, mixtures, origins, scatter, self.engine, self.n_threads)
+        totals = reduce(lambda one, other: [a + b for a, b in zip(one, other, strict=True)], parts)
         shift = coordinates.log_jacobian
-        return [replace(s, log_likelihood=s.log_likelihood + shift * s.total_weight) for s in totals]
+        return [
+            replace(s, log_likelihood=s.log_likelihood + shift * s.total_weight, origin=origin)
+            for s, origin in zip(totals, origins, strict=True)
+        ]
 
     def _recentred(self, mixture: Mixture[Any], found: Statistics[Any]) -> Statistics[Any]:
         """A second pass about the new means where a component moved or shrank so much that T/N − δδᵀ would cancel."""
@@ -261,6 +258,27 @@ class Sweep:
             return found
         moved = origin.at(origin.means + origin.constraint.form.unwhiten(origin.factors, delta))
         return self._pass([mixture], [moved], [wants_scatter(origin)])[0]
+
+
+def _accumulated(
+    source: Source,
+    coordinates: Coordinates,
+    mixtures: Sequence[Mixture[Any]],
+    origins: Sequence[Family],
+    scatter: Sequence[bool],
+    engine: str | None,
+    n_threads: int,
+) -> list[Statistics[Any]]:
+    """Statistics of the rows of a source under each mixture: chunks are added in their order."""
+    totals: list[Statistics[Any]] | None = None
+    for chunk in source.chunks():
+        if use_native(engine, (m.components for m in mixtures), chunk.rows.dtype):
+            part = native.accumulate(chunk, coordinates, mixtures, origins, scatter, n_threads)
+        else:
+            part = reference.accumulate(chunk, coordinates, mixtures, origins)
+        totals = part if totals is None else [a + b for a, b in zip(totals, part, strict=True)]
+    assert totals is not None, "a source has at least one chunk"
+    return totals
 
 
 def _parameters(components: Family) -> tuple[Any, ...]:

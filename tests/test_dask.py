@@ -1,0 +1,119 @@
+"""Rows on a Dask cluster of processes: the numbers of one machine, whatever happens to workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner
+from pyarrow import parquet
+
+import mixtura as mx
+from mixtura.cli import main
+from mixtura.errors import DataError, ParameterError
+from mixtura.sources import as_source
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+da = pytest.importorskip("dask.array")
+dd = pytest.importorskip("dask.dataframe")
+distributed = pytest.importorskip("distributed")
+
+N = 60_000
+
+
+@pytest.fixture(scope="module")
+def rows() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    centres = np.array([[0, 0, 0], [5, 1, 2], [-3, 6, 0.0]])
+    return centres[rng.integers(3, size=N)] + rng.normal(size=(N, 3))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[object]:
+    options = {"n_workers": 3, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as found:
+        yield found
+
+
+@pytest.fixture
+def client(cluster: object) -> Iterator[object]:
+    with distributed.Client(cluster) as found:
+        yield found
+
+
+def start(rows: np.ndarray) -> mx.Mixture:
+    return mx.Mixture([0.3, 0.3, 0.4], mx.Gaussian(rows[:3], [np.eye(3)] * 3))
+
+
+def after(theta: mx.Mixture, X: object, n: int) -> mx.Iteration:
+    return list(mx.em(theta, X, max_iter=n))[-1]
+
+
+def close(one: mx.Iteration, other: mx.Iteration) -> None:
+    assert one.log_likelihood == pytest.approx(other.log_likelihood, rel=1e-12)
+    np.testing.assert_allclose(one.after.weights, other.after.weights, rtol=1e-12)
+    np.testing.assert_allclose(one.after.components.means, other.after.components.means, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("chunks", [7_001, 60_000])
+def test_twenty_iterations_are_those_in_memory(rows, client, chunks):
+    close(after(start(rows), da.from_array(rows, chunks=(chunks, 2)), 20), after(start(rows), rows, 20))
+
+
+def test_a_fit_finds_the_optimum_and_names_the_columns(rows, client):
+    frame = dd.from_pandas(pd.DataFrame(rows, columns=list("abc")).assign(text="x"), npartitions=5)
+    fit = mx.fit(frame, 3, "VVV", columns=["c", "a", "b"])
+    held = mx.fit(rows[:, [2, 0, 1]], 3, "VVV")
+    assert fit.mixture.columns == ("c", "a", "b")
+    assert fit.n_samples == N
+    assert fit.log_likelihood == pytest.approx(held.log_likelihood, abs=1e-6 * N)
+    np.testing.assert_allclose(fit.certainty.sizes, held.certainty.sizes, atol=20)
+    again = mx.fit(frame, 3, "VVV", columns=["c", "a", "b"])
+    assert again.mixture == fit.mixture
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.3, 0.8])
+def test_a_killed_worker_changes_time_only(rows, client, seconds):
+    client.wait_for_workers(3)
+    pid = next(iter(client.run(os.getpid).values()))
+    X = da.from_array(rows, chunks=(9_000, 3))
+    threading.Timer(seconds, lambda: os.kill(pid, signal.SIGKILL)).start()
+    close(after(start(rows), X, 40), after(start(rows), rows, 40))
+
+
+def test_bad_cells_are_named_by_partition(rows, client):
+    broken = rows.copy()
+    broken[25_000, 1] = np.nan
+    with pytest.raises(DataError, match=r"partition 2: X has cells that are NaN .* row 5000, column 1"):
+        as_source(da.from_array(broken, chunks=(10_000, 3))).n_samples  # noqa: B018
+    with pytest.raises(DataError, match="no column 'z'"):
+        mx.fit(dd.from_pandas(pd.DataFrame(rows, columns=list("abc")), npartitions=2), columns=["z"])
+    with pytest.raises(ParameterError, match="no sample_weight yet"):
+        mx.fit(da.from_array(rows), sample_weight=np.ones(N))
+
+
+def test_the_command_line_fits_on_a_cluster(rows, cluster, tmp_path):
+    for i, part in enumerate(np.split(rows, 3)):
+        parquet.write_table(pa.table(dict(zip("abc", part.T, strict=True))), tmp_path / f"p{i}.parquet")
+    model = tmp_path / "model.json"
+    words = ["fit", tmp_path / "p*.parquet", "-k", 3, "--structure", "VVV", "--columns", "a,c", "--out", model]
+    result = CliRunner().invoke(main, [*map(str, words), "--scheduler", cluster.scheduler_address])
+    assert result.exit_code == 0, result.output
+    assert mx.load(model).columns == ("a", "c")
+    assert mx.load(model).log_likelihood(rows[:, [0, 2]]) == pytest.approx(
+        mx.fit(rows[:, [0, 2]], 3, "VVV").log_likelihood, abs=1e-6 * N
+    )
+
+
+def test_a_scheduler_that_is_not_there_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr("mixtura.sources.dask.ANSWER", "1s")
+    parquet.write_table(pa.table({"a": [1.0, 2.0]}), tmp_path / "p.parquet")
+    result = CliRunner().invoke(main, ["fit", str(tmp_path / "p.parquet"), "--scheduler", "tcp://127.0.0.1:9"])
+    assert result.exit_code == 2
+    assert "no Dask scheduler answers at 'tcp://127.0.0.1:9'" in result.stderr
