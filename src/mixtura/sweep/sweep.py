@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, reduce
@@ -222,7 +223,15 @@ class Sweep:
         from mixtura.journal import key_of
 
         source, coordinates = self.source, self._coordinates or self.source.coordinates
-        return key_of(self.engine, source.n_samples, source.total_weight, coordinates.centre, coordinates.scale, *asked)
+        inner = coordinates.centre, coordinates.scale
+        return key_of(self.engine, *self._rows_tag, source.n_samples, source.total_weight, *inner, *asked)
+
+    @cached_property
+    def _rows_tag(self) -> tuple[Any, ...]:
+        """What tells these rows apart from others of one fit: samples, and rows whose gaps were filled."""
+        rows = getattr(self.source, "X", None)
+        checksum = 0 if rows is None else zlib.crc32(np.ascontiguousarray(rows).data)
+        return type(self.source).__name__, checksum
 
     def _key(self, mixture: Mixture[Any], origin: Family, scatter: bool) -> str:
         about = () if origin is mixture.components else _parameters(origin)
