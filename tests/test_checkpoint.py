@@ -272,6 +272,8 @@ class TestCommandLine:
 
 CODE = """
 import sys, mixtura as mx
+mx.fit(sys.argv[1][:-4] + ".few.npy", 2, "EEE")  # loads what is loaded once
+print("begins", flush=True)
 mx.fit(sys.argv[1], [2, 3], ["VVV", "EEE"], n_starts=3, checkpoint=sys.argv[2])
 """
 
@@ -280,18 +282,29 @@ mx.fit(sys.argv[1], [2, 3], ["VVV", "EEE"], n_starts=3, checkpoint=sys.argv[2])
 def test_kill_at_random_moments_then_resume(rows, tmp_path, path):
     data = tmp_path / "rows.npy"
     np.save(data, np.concatenate([rows] * 4))
+    np.save(tmp_path / "rows.few.npy", rows[:500])
+
+    def begun(to):
+        job = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", CODE, data, to], stdout=subprocess.PIPE, text=True
+        )
+        assert job.stdout.readline() == "begins\n"
+        return job
+
+    with begun(tmp_path / "whole.mixtura") as job:
+        began = time.monotonic()
+    whole = time.monotonic() - began
     want = mx.fit(data, **OPTIONS, checkpoint=tmp_path / "whole.mixtura")
-    rng, kills = random.Random(0), 0
+    rng, kills, written = random.Random(0), 0, 0
     for _ in range(20):
-        job = subprocess.Popen([sys.executable, "-W", "ignore", "-c", CODE, str(data), str(path)])
-        time.sleep(0.5 + 1.2 * rng.random())
-        kills += job.poll() is None
-        job.kill()
-        job.wait()
+        with begun(path) as job:
+            time.sleep(0.8 * whole * rng.random())
+            kills += job.poll() is None
+            job.kill()
         if path.exists():
             read_journal(path)  # never torn
-        if rng.random() < 0.3:
-            assert same(mx.fit(data, **OPTIONS, checkpoint=path), want)
-            path.unlink()
-    assert kills >= 5
-    assert same(mx.fit(data, **OPTIONS, checkpoint=path), want)
+            written += 1
+        assert same(mx.fit(data, **OPTIONS, checkpoint=path), want)
+        path.unlink()
+    assert kills >= 10
+    assert written >= 5
