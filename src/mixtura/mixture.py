@@ -1,8 +1,7 @@
-"""`Mixture`: everything that can be asked of a mixture."""
+"""`Mixture`: everything that can be asked of a mixture; what it says of rows is in `answers`."""
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -10,19 +9,20 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from mixtura.answers import RowAnswers
 from mixtura.errors import DegenerateWarning, ParameterError, ShapeError
-from mixtura.families.base import Family, Statistics
+from mixtura.families.base import Family
 from mixtura.families.gaussian import Gaussian
 from mixtura.fixed import Fixed
 from mixtura.noise import N_PARAMETERS, Noise
-from mixtura.sources import Source, as_source, by_columns
-from mixtura.validation import Array, Labels, as_array, as_count, as_responsibilities, as_weights, frozen
+from mixtura.sources import as_source
+from mixtura.validation import Array, Labels, as_count, as_responsibilities, as_weights, frozen
 
 F = TypeVar("F", bound=Family)
 G = TypeVar("G", bound=Family)
 
 
-class Mixture(Generic[F]):
+class Mixture(RowAnswers, Generic[F]):
     """A mixture: weights and components, an immutable value.
 
     p(x) = Σ_k π_k p(x | k)
@@ -308,76 +308,6 @@ class Mixture(Generic[F]):
         new._noise = self._noise and self._noise.scaled(1 / scale, self.n_features)
         return new
 
-    # What it says of rows
-
-    def component_log_prob(self, X: Any) -> Array:
-        """(n_samples, n_components): log p(x | k), nats; with noise one more column, −log V."""
-        return self._evaluate(X, "component_log_prob")
-
-    def log_prob(self, X: Any) -> Array:
-        """(n_samples,): log p(x) = log Σ_k π_k p(x | k), nats."""
-        return self._evaluate(X, "log_prob")
-
-    def responsibilities(self, X: Any) -> Array:
-        """(n_samples, n_components): p(k | x) = π_k p(x | k) / p(x), the E-step; rows sum to 1.
-
-        With noise there is one more column, the last: the probability of being noise.
-        """
-        return self._evaluate(X, "responsibilities")
-
-    def predict(self, X: Any) -> Labels:
-        """(n_samples,): the component of largest responsibility, counted from 0; the first of equals; −1 for noise."""
-        from mixtura.sweep import labels_of
-
-        return labels_of(self._checked(X), self)
-
-    def uncertainty(self, X: Any) -> Array:
-        """(n_samples,): 1 − max_k p(k | x), from 0 (certain) to 1 − 1/n_components.
-
-        Computed as the sum of the other responsibilities, so that 1e-20 is not rounded to 0.
-        """
-        from mixtura.sweep import uncertainty_of
-
-        return uncertainty_of(self._checked(X), self)
-
-    def log_likelihood(self, X: Any, sample_weight: Any = None) -> float:
-        """Σ_i w_i log p(x_i), total nats."""
-        return self._statistics(X, sample_weight).log_likelihood
-
-    def lower_bound(self, X: Any, resp: Any, sample_weight: Any = None) -> float:
-        """Jensen's bound Σ_i w_i Σ_k r_ik (log π_k p(x_i | k) − log r_ik), total nats.
-
-        It never exceeds `log_likelihood(X)` and equals it where `resp` are this mixture's own responsibilities.
-        """
-        source = as_source(X, sample_weight)
-        r = as_responsibilities(resp, source.n_samples)
-        log_weights = self.log_weights if self._noise is None else np.append(self.log_weights, self._noise.log_weight)
-        if r.shape[1] != len(log_weights):
-            also = "" if self._noise is None else ", and noise in one more column"
-            raise ShapeError(f"resp has shape {r.shape} but there are {self.n_components} components{also}.")
-        joint = self.component_log_prob(X) + log_weights
-        with np.errstate(divide="ignore", invalid="ignore"):
-            terms = np.where(r > 0, r * (joint - np.log(r)), 0.0)
-        weights = np.ones(len(r)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        return float(weights @ terms.sum(axis=1))
-
-    # Criteria: smaller is better, everywhere
-
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
-        """p log n − 2 L (Schwarz 1978), with n = Σ w; smaller is better. mclust prints the negative."""
-        statistics = self._statistics(X, sample_weight)
-        return self.n_parameters * math.log(statistics.total_weight) - 2 * statistics.log_likelihood
-
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
-        """2 p − 2 L (Akaike 1974); smaller is better."""
-        return 2 * self.n_parameters - 2 * self._statistics(X, sample_weight).log_likelihood
-
-    def icl(self, X: Any, sample_weight: Any = None) -> float:
-        """BIC − 2 Σ w log max_k p(k | x) (Biernacki, Celeux & Govaert 2000); smaller is better."""
-        statistics = self._statistics(X, sample_weight)
-        penalty = self.n_parameters * math.log(statistics.total_weight)
-        return penalty - 2 * (statistics.log_likelihood + statistics.log_max_resp)
-
     # Other mixtures, and rows
 
     def sample(self, n_samples: int, rng: np.random.Generator | int | None = None) -> tuple[Array, Labels]:
@@ -400,11 +330,9 @@ class Mixture(Generic[F]):
 
     def marginal(self, columns: Sequence[int | str]) -> Mixture[F]:
         """The mixture of some columns, by number or name, in that order."""
-        self.refuse_noise("marginal")
-        index = self._column_numbers(columns)
-        new = Mixture.trusted(self._weights, self._components.marginal(index), like=self)
-        new._columns = tuple(self._columns[j] for j in index) if self._columns else None
-        return new
+        from mixtura.marginals import marginal
+
+        return marginal(self, columns)
 
     def condition(self, given: Mapping[int | str, float]) -> Mixture[F]:
         """The mixture of the other columns where some have known values: again a mixture.
@@ -423,16 +351,9 @@ class Mixture(Generic[F]):
         >>> both.condition({0: 2.0}).mean
         array([1.])
         """
-        self.refuse_noise("condition")
-        if not isinstance(given, Mapping):
-            raise ParameterError(f"given is {given!r}; expected {{column: value}}, such as {{0: 2.5}}.")
-        index, rest = self._split_columns(list(given))
-        values = as_array([given[c] for c in given], "given")
-        weights = self.marginal(index).responsibilities(values[None, :])[0]
-        new = Mixture.trusted(frozen(weights), self._components.condition(index, values), like=self)
-        new._equal, new._fixed = False, None
-        new._columns = tuple(self._columns[j] for j in rest) if self._columns else None
-        return new
+        from mixtura.marginals import condition
+
+        return condition(self, given)
 
     def conditional_moments(self: Mixture[Gaussian], X: Any, given: Sequence[int | str]) -> tuple[Array, Array]:
         """Gaussian mixture regression: mean and covariance of the other columns, for many rows of known ones.
@@ -449,18 +370,9 @@ class Mixture(Generic[F]):
         mean : (n_samples, n_rest), data units
         covariance : (n_samples, n_rest, n_rest), data units²
         """
-        index, rest = self._split_columns(list(given))
-        source = as_source(X)
-        if source.n_features != len(index):
-            raise ShapeError(f"X has {source.n_features} columns but {len(index)} are given; expected as many.")
-        rows = np.concatenate([np.asarray(chunk.rows, dtype=np.float64) for chunk in source.chunks()])
-        resp = self.marginal(index).responsibilities(rows)
-        means = self._components.conditional_means(index, rows)
-        mean = np.einsum("nk,nkr->nr", resp, means)
-        off = means - mean[:, None, :]
-        within = np.einsum("nk,krs->nrs", resp, self._components.conditional_covariances(index))
-        assert mean.shape[1] == len(rest)
-        return mean, within + np.einsum("nk,nkr,nks->nrs", resp, off, off)
+        from mixtura.marginals import conditional_moments
+
+        return conditional_moments(self, X, given)
 
     def impute(self, X: Any, method: str = "mean", rng: np.random.Generator | int | None = None) -> Array:
         """The rows with their missing cells (NaN, null) filled from what is known of each row.
@@ -526,54 +438,6 @@ class Mixture(Generic[F]):
         """Noise has a density but no border: there is nothing to draw from, to integrate over or to project."""
         if self._noise is not None:
             raise ParameterError(f"{what} needs a proper density; noise has none. Take it from .with_noise(None).")
-
-    def _column_numbers(self, columns: Sequence[int | str]) -> list[int]:
-        if isinstance(columns, (int, np.integer)):
-            raise ParameterError(f"columns is {columns!r}; expected several, such as [{columns!r}].")
-        numbers = []
-        for column in columns:
-            if isinstance(column, str):
-                if column not in (self._columns or ()):
-                    raise ParameterError(
-                        f"there is no column {column!r}; the columns are {self._columns or 'unnamed'}."
-                    )
-                numbers.append((self._columns or ()).index(column))
-            elif 0 <= column < self.n_features:
-                numbers.append(int(column))
-            else:
-                raise ParameterError(f"column {column!r} does not exist; expected 0 to {self.n_features - 1}.")
-        if not numbers or len(set(numbers)) < len(numbers):
-            raise ParameterError(f"columns {list(columns)!r}: expected at least one, each once.")
-        return numbers
-
-    def _split_columns(self, given: Sequence[int | str]) -> tuple[list[int], list[int]]:
-        index = self._column_numbers(given)
-        rest = [j for j in range(self.n_features) if j not in index]
-        if not rest:
-            raise ParameterError("all columns are given; expected at least one to be left.")
-        return index, rest
-
-    def _checked(self, X: Any, sample_weight: Any = None) -> Source:
-        source = by_columns(as_source(X, sample_weight), self._columns)
-        if source.n_features != self.n_features:
-            flat = source.n_features == 1 and source.n_samples == self.n_features
-            hint = " One row is written [[…]]." if flat else ""
-            raise ShapeError(
-                f"X has {source.n_features} columns but the mixture has {self.n_features}; expected as many.{hint}"
-            )
-        return source
-
-    def _evaluate(self, X: Any, what: str) -> Array:
-        from mixtura.sweep import evaluate
-
-        return evaluate(self._checked(X), self, what)
-
-    def _statistics(self, X: Any, sample_weight: Any) -> Statistics[Any]:
-        from mixtura.sweep import Sweep
-
-        source = self._checked(X, sample_weight)
-        inner = self.into(source.coordinates.centre, source.coordinates.scale)
-        return Sweep(source).log_likelihood_of(inner)
 
 
 def _labels(values: Sequence[str] | None, what: str, n: int) -> tuple[str, ...] | None:

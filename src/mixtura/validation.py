@@ -137,6 +137,13 @@ def as_positive(value: Any, name: str) -> float:
     return float(value)
 
 
+def as_level(level: Any) -> float:
+    """A number between 0 and 1, both left out."""
+    if isinstance(level, bool) or not isinstance(level, (int, float, np.floating)) or not 0 < level < 1:
+        raise ParameterError(f"level is {level!r}; expected a number between 0 and 1, such as 0.95.")
+    return float(level)
+
+
 def nearest_names(name: str, known: Sequence[str]) -> str:
     """`; did you mean …?` for an error text, or nothing where no name is near."""
     near = get_close_matches(name.upper(), [k.upper() for k in known], n=3, cutoff=0.5)

@@ -8,7 +8,7 @@ from scipy.special import xlogy
 
 import mixtura as mx
 from mixtura.clusters.entropy import EntropyMerging
-from mixtura.clusters.path import MergePath
+from mixtura.densities.path import MergePath
 from mixtura.errors import ParameterError, ShapeError
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.clusters.path import MergePath
 from mixtura.densities.gaussians import as_mixture
+from mixtura.densities.path import MergePath
 from mixtura.mixture import Mixture
 from mixtura.report.clusters import entropy_document
 from mixtura.report.document import Document

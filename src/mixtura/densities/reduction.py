@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.clusters.path import MergePath
 from mixtura.densities.gaussians import Gaussians
+from mixtura.densities.path import MergePath
 from mixtura.errors import ParameterError
 from mixtura.families.covariance import resolve_structure
 from mixtura.families.gaussian import Gaussian

@@ -12,9 +12,8 @@ from mixtura.densities.modes import critical_points, log_density
 from mixtura.densities.probability import tail_probability
 from mixtura.densities.roots import bracketed_root
 from mixtura.families.gaussian import LOG_2PI
-from mixtura.inference.parameters import as_level
 from mixtura.mixture import Mixture
-from mixtura.validation import Array, Flags, as_count
+from mixtura.validation import Array, Flags, as_count, as_level
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mixtura.errors import CollapseError, ParameterError
 from mixtura.inference.assignment import assignment_interval
-from mixtura.inference.parameters import Interval, Parameters, as_level, normal_interval, parameter_table
+from mixtura.inference.parameters import Interval, Parameters, normal_interval, parameter_table
 from mixtura.inference.refit import Draw, refit
 from mixtura.inference.rows import in_memory, mixture_and_rows, weights_of
 from mixtura.mixture import Mixture
@@ -20,7 +20,7 @@ from mixtura.result import Fit
 from mixtura.sources import ArraySource
 from mixtura.tables import Table
 from mixtura.threads import thread_count
-from mixtura.validation import Array, as_count
+from mixtura.validation import Array, as_count, as_level
 
 KINDS = ("nonparametric", "weighted", "parametric")
 

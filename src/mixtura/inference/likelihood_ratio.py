@@ -15,7 +15,6 @@ from mixtura.errors import CollapseError, DataError, ParameterError
 from mixtura.families.covariance import resolve_structure
 from mixtura.inference.bootstrap import generator_of
 from mixtura.inference.optimum import Procedure
-from mixtura.inference.parameters import as_level
 from mixtura.mixture import Mixture
 from mixtura.report.document import Document, plural
 from mixtura.report.inference import tests_document
@@ -25,7 +24,7 @@ from mixtura.sources import ArraySource, Source, as_source
 from mixtura.sources.open import check_columns
 from mixtura.tables import Table
 from mixtura.threads import thread_count
-from mixtura.validation import Array, as_count, frozen
+from mixtura.validation import Array, as_count, as_level, frozen
 
 BLOCK = 32
 """Resamples between two looks at the rule of early stopping."""

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.errors import ParameterError
 from mixtura.mixture import Mixture
 from mixtura.tables import Table
-from mixtura.validation import Array
+from mixtura.validation import Array, as_level
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +79,6 @@ def normal_interval(estimate: Parameters, standard_errors: Parameters, level: fl
     z = NormalDist().inv_cdf((1 + as_level(level)) / 2)
     lower = estimate.map(lambda a, s: a - z * s, standard_errors)
     return Interval(lower, estimate.map(lambda a, s: a + z * s, standard_errors), level)
-
-
-def as_level(level: Any) -> float:
-    """A number between 0 and 1, both left out."""
-    if isinstance(level, bool) or not isinstance(level, (int, float, np.floating)) or not 0 < level < 1:
-        raise ParameterError(f"level is {level!r}; expected a number between 0 and 1, such as 0.95.")
-    return float(level)
 
 
 def parameter_table(mixture: Mixture[Any], **columns: Parameters) -> Table:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.errors import ParameterError
+from mixtura.marginals import column_numbers
 from mixtura.mixture import Mixture
 from mixtura.result import Fit
 from mixtura.sources import Source, as_source, by_columns
@@ -86,7 +87,7 @@ def some_rows(source: Source, most: int = POINTS) -> Array:
 
 def two_columns(mixture: Mixture[Any], columns: Any) -> list[int]:
     """The numbers of the two columns that a plane shows: those given, or the first two."""
-    index = mixture._column_numbers([0, 1] if columns is None else columns)
+    index = column_numbers(mixture, [0, 1] if columns is None else columns)
     if len(index) != 2:
         raise ParameterError(f"columns is {columns!r}; a picture has two, such as [0, 1].")
     return index

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mixtura.errors import ParameterError
+from mixtura.marginals import column_numbers
 from mixtura.mixture import Mixture
 from mixtura.plotting.canvas import (
     axes,
@@ -134,7 +135,7 @@ def plot_pairs(result: Fit | Mixture[Any], figure: Any = None, *, columns: Colum
     from mixtura.plotting.mixtures import plot_mixture
 
     mixture = mixture_of(result)
-    index = mixture._column_numbers(list(range(min(mixture.n_features, 6))) if columns is None else columns)
+    index = column_numbers(mixture, list(range(min(mixture.n_features, 6))) if columns is None else columns)
     if len(index) < 2:
         raise ParameterError("pairs need two columns at least.")
     rows, d = some_rows(source_of(result, X)), len(index)
