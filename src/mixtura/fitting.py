@@ -299,8 +299,8 @@ def _given(
     if isinstance(source, StratifiedSource) and source.known is not None:
         source.known.check(first.mixture.n_components)
     if options.background is not None and first.mixture.noise is None:
-        scale = sweep.source.coordinates.scale
-        uniform = options.background.noise.scaled(scale, sweep.source.n_features)
+        where = sweep.source.coordinates
+        uniform = options.background.noise.into(where.centre, where.scale)
         first = replace(first, mixture=first.mixture.with_noise(uniform))
     if options.equal_weights:
         first = replace(first, mixture=first.mixture.with_equal_weights())

@@ -95,7 +95,6 @@ def to_scipy(mixture: Mixture[Any]) -> Any:
     """
     from scipy import stats
 
-    mixture.refuse_noise("a SciPy distribution")
     if mixture.n_features != 1:
         raise ParameterError(
             f"the mixture has {mixture.n_features} columns; SciPy's distributions have one: .marginal([j])."
@@ -105,4 +104,8 @@ def to_scipy(mixture: Mixture[Any]) -> Any:
     means = mixture.components.component_means[:, 0]
     spreads = np.sqrt(mixture.components.component_covariances[:, 0, 0])
     normals = [stats.Normal(mu=float(m), sigma=float(s)) for m, s in zip(means, spreads, strict=True)]
-    return stats.Mixture(normals, weights=mixture.weights)
+    if mixture.noise is None:
+        return stats.Mixture(normals, weights=mixture.weights)
+    low, high = (float(end[0]) for end in mixture.noise.known_box("a SciPy distribution").ends)
+    weights = np.append(mixture.weights, mixture.noise.weight)
+    return stats.Mixture([*normals, stats.Uniform(a=low, b=high)], weights=weights)

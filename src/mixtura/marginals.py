@@ -16,26 +16,31 @@ from mixtura.validation import Array, as_array, frozen
 
 def marginal(mixture: Mixture[Any], columns: Sequence[int | str]) -> Mixture[Any]:
     """See `Mixture.marginal`."""
-    mixture.refuse_noise("marginal")
     index = column_numbers(mixture, columns)
-    new = Mixture.trusted(mixture.weights, mixture.components.marginal(index), like=mixture)
+    noise = mixture.noise and mixture.noise.of_columns(index, mixture.n_features, "marginal")
+    new = Mixture.trusted(mixture.weights, mixture.components.marginal(index), mixture, noise)
     return new.with_names(columns=mixture.columns and [mixture.columns[j] for j in index])
 
 
 def condition(mixture: Mixture[Any], given: Mapping[int | str, float]) -> Mixture[Any]:
     """See `Mixture.condition`."""
-    mixture.refuse_noise("condition")
     if not isinstance(given, Mapping):
         raise ParameterError(f"given is {given!r}; expected {{column: value}}, such as {{0: 2.5}}.")
     index, rest = _split_columns(mixture, list(given))
     values = as_array([given[c] for c in given], "given")
+    noise = mixture.noise and mixture.noise.of_columns(rest, mixture.n_features, "condition")
     weights = marginal(mixture, index).responsibilities(values[None, :])[0]
-    new = Mixture.trusted(frozen(weights), mixture.components.condition(index, values))
+    if noise is not None:
+        if not weights[:-1].any():
+            raise ParameterError(f"at {dict(given)} all is noise, which tells nothing of the other columns.")
+        weights, noise = weights[:-1], noise.weighing(min(float(weights[-1]), np.nextafter(1.0, 0.0)))
+    new = Mixture.trusted(frozen(weights), mixture.components.condition(index, values), noise=noise)
     return new.with_names(mixture.names, mixture.columns and [mixture.columns[j] for j in rest])
 
 
 def conditional_moments(mixture: Mixture[Gaussian], X: Any, given: Sequence[int | str]) -> tuple[Array, Array]:
     """See `Mixture.conditional_moments`."""
+    mixture = mixture.with_noise(None)
     index, rest = _split_columns(mixture, list(given))
     source = as_source(X)
     if source.n_features != len(index):

@@ -14,7 +14,7 @@ from mixtura.errors import DegenerateWarning, ParameterError, ShapeError
 from mixtura.families.base import Family
 from mixtura.families.gaussian import Gaussian
 from mixtura.fixed import Fixed
-from mixtura.noise import N_PARAMETERS, Noise
+from mixtura.noise import LABEL, N_PARAMETERS, Noise
 from mixtura.sources import as_source
 from mixtura.validation import Array, Labels, as_count, as_responsibilities, as_weights, frozen
 
@@ -299,13 +299,13 @@ class Mixture(RowAnswers, Generic[F]):
     def into(self, centre: Array, scale: float) -> Mixture[F]:
         """The same mixture in coordinates u = (x − centre) / scale."""
         new = Mixture.trusted(self._weights, self._components.into(centre, scale), like=self)
-        new._noise = self._noise and self._noise.scaled(scale, self.n_features)
+        new._noise = self._noise and self._noise.into(centre, scale)
         return new
 
     def out_of(self, centre: Array, scale: float) -> Mixture[F]:
         """Back from u to x = centre + scale · u."""
         new = Mixture.trusted(self._weights, self._components.out_of(centre, scale), like=self)
-        new._noise = self._noise and self._noise.scaled(1 / scale, self.n_features)
+        new._noise = self._noise and self._noise.out_of(centre, scale)
         return new
 
     # Other mixtures, and rows
@@ -321,15 +321,22 @@ class Mixture(RowAnswers, Generic[F]):
         Returns
         -------
         X : (n_samples, n_features), in random order
-        labels : (n_samples,), the component each row came from
+        labels : (n_samples,), the component each row came from; −1 for noise, which is drawn from its box
         """
-        self.refuse_noise("sample")
-        generator = np.random.default_rng(rng)
-        labels = generator.choice(self.n_components, size=as_count(n_samples, "n_samples"), p=self._weights)
-        return self._components.sample(labels, generator), labels
+        generator, n = np.random.default_rng(rng), as_count(n_samples, "n_samples")
+        if self._noise is None:
+            labels = generator.choice(self.n_components, size=n, p=self._weights)
+            return self._components.sample(labels, generator), labels
+        box = self._noise.known_box("sample")
+        labels = generator.choice(self.n_components + 1, size=n, p=np.append(self._weights, self._noise.weight))
+        noise = labels == self.n_components
+        X = np.empty((n, self.n_features))
+        X[~noise] = self._components.sample(labels[~noise], generator)
+        X[noise] = box.sample(int(noise.sum()), generator)
+        return X, np.where(noise, LABEL, labels)
 
     def marginal(self, columns: Sequence[int | str]) -> Mixture[F]:
-        """The mixture of some columns, by number or name, in that order."""
+        """The mixture of some columns, by number or name, in that order; with noise in a box along the columns."""
         from mixtura.marginals import marginal
 
         return marginal(self, columns)
@@ -342,7 +349,8 @@ class Mixture(RowAnswers, Generic[F]):
 
         Parameters
         ----------
-        given : {column number or name: value in data units}; at least one column must be left
+        given : {column number or name: value in data units}; at least one column must be left. Noise in a box along the
+            columns stays noise, with the probability that the values are noise.
 
         Examples
         --------
@@ -359,6 +367,8 @@ class Mixture(RowAnswers, Generic[F]):
         """Gaussian mixture regression: mean and covariance of the other columns, for many rows of known ones.
 
         m(x) = Σ_k p(k | x) m_k(x),  C(x) = Σ_k p(k | x) (C_k + (m_k(x) − m(x))(m_k(x) − m(x))ᵀ)
+
+        Of the components alone, where there is noise.
 
         Parameters
         ----------
@@ -435,9 +445,9 @@ class Mixture(RowAnswers, Generic[F]):
         return mixture_html(self)
 
     def refuse_noise(self, what: str) -> None:
-        """Noise has a density but no border: there is nothing to draw from, to integrate over or to project."""
+        """For what knows components alone."""
         if self._noise is not None:
-            raise ParameterError(f"{what} needs a proper density; noise has none. Take it from .with_noise(None).")
+            raise ParameterError(f"{what} knows no noise. Leave it out: .with_noise(None).")
 
 
 def _labels(values: Sequence[str] | None, what: str, n: int) -> tuple[str, ...] | None:

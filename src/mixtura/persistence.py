@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +89,7 @@ def mixture_record(mixture: Mixture[Any]) -> dict[str, Any]:
     if mixture.fixed is not None:
         record["fixed"] = mixture.fixed.to_dict()
     if mixture.noise is not None:
-        record["noise"] = asdict(mixture.noise)
+        record["noise"] = mixture.noise.to_dict()
     return record | {"checksum": checksum(record)}
 
 
@@ -105,7 +104,7 @@ def mixture_of_record(record: Any, where: str = "the record") -> Mixture[Any]:
     try:
         components = family.from_dict(record["components"])
         equal = record.get("equal_weights", False)
-        noise = Noise(**record["noise"]) if "noise" in record else None
+        noise = Noise.from_dict(record["noise"]) if "noise" in record else None
         checked = Mixture(record["weights"], components, record["names"], record["columns"], equal, noise)
         checked = checked.with_fixed(record.get("fixed"))
     except KeyError as error:

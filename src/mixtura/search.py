@@ -259,8 +259,8 @@ class Search:
         constraint = resolve_structure(structure, self.sweep.source.n_features)
         starts = groupings.starts(constraint, inner_floor(sweep.source))
         if self.options.background is not None:
-            scale = sweep.source.coordinates.scale
-            starts = starts.with_noise(self.options.background.noise.scaled(scale, sweep.source.n_features))
+            where = sweep.source.coordinates
+            starts = starts.with_noise(self.options.background.noise.into(where.centre, where.scale))
         return starts.with_equal_weights() if self.options.equal_weights else starts
 
     def _starts(self, structure: str, n_components: int) -> Groupings:

@@ -55,7 +55,7 @@ def background_of(noise: Any, source: Source) -> Background | None:
         found = noise
     else:
         share = float(flags.mean() if weights is None else weights[flags].sum() / weights.sum())
-        found = Noise(min(max(share, LEAST_SHARE), MOST_SHARE), smallest_box(source))
+        found = Noise.within(min(max(share, LEAST_SHARE), MOST_SHARE), smallest_box(source))
     groups = ArraySource(rows[~flags], None if weights is None else weights[~flags], source.columns)
     return Background(found, groups)
 

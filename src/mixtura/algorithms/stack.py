@@ -11,7 +11,7 @@ from mixtura.families.covariance import Structure
 from mixtura.families.factor_analyzers import family_of
 from mixtura.families.gaussian import Gaussian
 from mixtura.mixture import Mixture
-from mixtura.noise import Noise
+from mixtura.noise import Box, Noise
 from mixtura.validation import Array, frozen
 
 
@@ -27,7 +27,7 @@ class Stack:
         which remember more, `FactorAnalyzers.state`.
     structure : Structure
     equal_weights : whether the weights are equal by assumption
-    noise : (B,), its weight in each, where there is noise, with `log_volume`; the weights add up to 1 less that
+    noise : (B,), its weight in each, where there is noise, with `log_volume` and `box`; weights add up to 1 less that
     """
 
     weights: Array
@@ -37,6 +37,7 @@ class Stack:
     equal_weights: bool = False
     noise: Array | None = None
     log_volume: float = 0.0
+    box: Box | None = None
 
     @classmethod
     def of(cls, mixtures: Sequence[Mixture[Gaussian]]) -> Stack:
@@ -50,6 +51,7 @@ class Stack:
             mixtures[0].equal_weights,
             np.array([n.weight for n in noise]) if noise else None,
             noise[0].log_volume if noise else 0.0,
+            noise[0].box if noise else None,
         )
 
     def __len__(self) -> int:
@@ -58,7 +60,7 @@ class Stack:
     def __getitem__(self, i: int) -> Mixture[Gaussian]:
         """Mixture i, apart from the others: it keeps none of them in memory."""
         components = family_of(self.structure).from_state(self.means[i].copy(), self.factors[i].copy(), self.structure)
-        noise = None if self.noise is None else Noise(float(self.noise[i]), self.log_volume)
+        noise = None if self.noise is None else Noise(float(self.noise[i]), self.log_volume, self.box)
         mixture = Mixture.trusted(frozen(self.weights[i].copy()), components, noise=noise)
         return mixture.with_equal_weights() if self.equal_weights else mixture
 
@@ -73,7 +75,8 @@ class Stack:
         if noise is None:
             return self
         weights = self.weights * (1 - noise.weight)
-        return replace(self, weights=weights, noise=np.full(len(self), noise.weight), log_volume=noise.log_volume)
+        shares = np.full(len(self), noise.weight)
+        return replace(self, weights=weights, noise=shares, log_volume=noise.log_volume, box=noise.box)
 
     def take(self, chosen: Sequence[int]) -> Stack:
         """Some of them, in the order given."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from mixtura.clusters.graph import neighbour_pairs, segment_levels
+from mixtura.clusters.probabilities import largest, with_noise_apart
 from mixtura.densities.gaussians import Gaussians, as_mixture
 from mixtura.densities.modes import Climber
+from mixtura.errors import DataError
 from mixtura.mixture import Mixture
+from mixtura.noise import LABEL
 from mixtura.report.clusters import density_document
 from mixtura.report.document import Document
 from mixtura.report.text import document_text
@@ -32,7 +35,7 @@ class DensityMerging:
     ----------
     mixture : whose density it is
     cores : (n_samples,), the core of each row, from 0, the highest hill first; −1 for rows in none
-    labels : (n_samples,), the cluster of each row: its core, or that of largest probability
+    labels : (n_samples,), the cluster of each row: its core, or that of largest probability; −1 for noise
     peaks, saddles : (n_clusters,), log-density of the highest row of each core, and of the highest pass to another
         hill, nats; −∞ where there is none
     shares : (n_components, n_clusters), the share of each component in each cluster; rows sum to 1
@@ -53,19 +56,17 @@ class DensityMerging:
     def table(self) -> Table:
         """One row a cluster: rows in its core, all its rows, the log-densities of its peak and its highest pass."""
         columns: dict[str, Any] = {"cluster": np.arange(self.n_clusters)}
-        for name, labels in (("core_rows", self.cores[self.cores >= 0]), ("rows", self.labels)):
-            columns[name] = np.bincount(labels, minlength=self.n_clusters)
+        for name, labels in (("core_rows", self.cores), ("rows", self.labels)):
+            columns[name] = np.bincount(labels[labels >= 0], minlength=self.n_clusters)
         return Table(columns | {"log_peak": self.peaks, "log_saddle": self.saddles})
 
     def responsibilities(self, X: Any) -> Array:
-        """(n_samples, n_clusters): the probability of each cluster, Σ_k p(k | x) share_kg."""
-        probabilities: Array = self.mixture.responsibilities(X) @ self.shares
-        return probabilities
+        """(n_samples, n_clusters): the probability of each cluster, Σ_k p(k | x) share_kg; noise in one more."""
+        return with_noise_apart(self.mixture, self.mixture.responsibilities(X), self.shares)
 
     def predict(self, X: Any) -> Labels:
-        """(n_samples,): the cluster of largest probability, counted from 0."""
-        labels: Labels = self.responsibilities(X).argmax(axis=1)
-        return labels
+        """(n_samples,): the cluster of largest probability, counted from 0; −1 for noise."""
+        return largest(self.mixture, self.responsibilities(X))
 
     @property
     def document(self) -> Document:
@@ -106,7 +107,8 @@ def merge_by_density(mixture: Mixture[Any], X: Any, min_rows: int | None = None)
     the other rows are assigned by the mixture itself: a component belongs to a cluster in the share that the cluster
     has among the core rows of that component. Near rows: Delaunay's triangulation of the sphered rows for few columns,
     nearest neighbours for many. No linear map of the columns matters. Held in memory: the edges, and
-    n_samples × n_components responsibilities.
+    n_samples × n_components responsibilities. With noise the hills are those of the components, and of the rows that
+    these claim; the others keep the label −1.
 
     Examples
     --------
@@ -119,6 +121,19 @@ def merge_by_density(mixture: Mixture[Any], X: Any, min_rows: int | None = None)
     theta = as_mixture(mixture)
     source = by_columns(as_source(X), theta.columns)
     rows = np.concatenate([np.asarray(chunk.rows, dtype=np.float64) for chunk in source.chunks()])
+    if theta.noise is None:
+        return _merged(theta, rows, min_rows)
+    kept = theta.predict(rows) != LABEL
+    if not kept.any():
+        raise DataError("every row is noise, so none lies on a hill.")
+    found = _merged(theta.with_noise(None), rows[kept], min_rows)
+    cores, labels = np.full((2, len(rows)), LABEL, dtype=np.int64)
+    cores[kept], labels[kept] = found.cores, found.labels
+    return replace(found, mixture=theta, cores=cores, labels=labels)
+
+
+def _merged(theta: Mixture[Any], rows: Array, min_rows: int | None) -> DensityMerging:
+    """The same for a mixture without noise."""
     least = (
         max(theta.n_features + 1, math.ceil(SHARE * len(rows))) if min_rows is None else as_count(min_rows, "min_rows")
     )

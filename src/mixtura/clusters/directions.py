@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.densities.gaussians import Gaussians
+from mixtura.densities.gaussians import Gaussians, as_mixture
 from mixtura.errors import ParameterError, ShapeError
 from mixtura.families.covariance import resolve_structure
 from mixtura.families.gaussian import Gaussian
@@ -27,7 +27,7 @@ class DiscriminantDirections:
 
     Attributes
     ----------
-    mixture : whose components they tell apart
+    mixture : whose components they tell apart, without noise
     directions : (n_features, n_directions), B with Bᵀ Σ B = I, Σ the covariance of the mixture; 1 / data units
     eigenvalues : (n_directions,), how much the components differ along each; without units
     from_means, from_covariances : (n_directions,), the two parts of each eigenvalue
@@ -80,7 +80,7 @@ def discriminant_directions(mixture: Mixture[Any], means_weight: float = 0.5) ->
 
     Parameters
     ----------
-    mixture : of Gaussian components
+    mixture : of Gaussian components; noise, which has no direction, is left out
     means_weight : λ, from 0 to 1. One half weighs means and covariances alike; 1 asks for differences of means alone.
 
     Returns
@@ -110,6 +110,7 @@ def discriminant_directions(mixture: Mixture[Any], means_weight: float = 0.5) ->
     """
     if not (isinstance(means_weight, (int, float)) and 0 <= means_weight <= 1):
         raise ParameterError(f"means_weight is {means_weight!r}; expected a number from 0 to 1.")
+    mixture = as_mixture(mixture).with_noise(None)
     gaussians = Gaussians.of(mixture)
     between, within, total = _whitened(gaussians)
     spread_of_means = between @ between

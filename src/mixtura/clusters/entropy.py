@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.clusters.probabilities import largest, with_noise_apart
 from mixtura.densities.gaussians import as_mixture
 from mixtura.densities.path import MergePath
 from mixtura.mixture import Mixture
@@ -69,13 +70,16 @@ class EntropyMerging:
         return self.path.groups(self.suggested if n_clusters is None else n_clusters)
 
     def responsibilities(self, X: Any, n_clusters: int | None = None) -> Array:
-        """(n_samples, n_clusters): the probability of each cluster, the sum over its components."""
-        return merged_responsibilities(self.mixture.responsibilities(X), self.groups(n_clusters))
+        """(n_samples, n_clusters): the probability of each cluster, the sum over its components.
+
+        With noise there is one more column, the last.
+        """
+        groups = self.groups(n_clusters)
+        return with_noise_apart(self.mixture, self.mixture.responsibilities(X), np.eye(int(groups.max()) + 1)[groups])
 
     def predict(self, X: Any, n_clusters: int | None = None) -> Labels:
-        """(n_samples,): the cluster of largest probability, counted from 0."""
-        labels: Labels = self.responsibilities(X, n_clusters).argmax(axis=1)
-        return labels
+        """(n_samples,): the cluster of largest probability, counted from 0; −1 for noise."""
+        return largest(self.mixture, self.responsibilities(X, n_clusters))
 
     @property
     def document(self) -> Document:
@@ -93,7 +97,7 @@ def merge_by_entropy(mixture: Mixture[Any], X: Any, sample_weight: Any = None) -
 
     Parameters
     ----------
-    mixture : the mixture, as a rule that of the smallest BIC
+    mixture : the mixture, as a rule that of the smallest BIC; noise stays apart and keeps the label −1
     X : (n_samples, n_features), the rows
     sample_weight : (n_samples,), optional
 
@@ -123,9 +127,10 @@ def merge_by_entropy(mixture: Mixture[Any], X: Any, sample_weight: Any = None) -
     theta = as_mixture(mixture)
     source = by_columns(as_source(X, sample_weight), theta.columns)
     n = theta.n_components
-    members = np.eye(n)  # columns: clusters, named by their smallest component
-    pairs = [(k, j) for k in range(n) for j in range(k, n)]  # (k, k) is cluster k alone
-    terms, weights = np.zeros((n, n)), np.zeros((n, n))  # Σ w t log t and Σ w t of the union of each pair
+    m = n + (theta.noise is not None)  # noise is the last cluster, and never merged
+    members = np.eye(m)  # columns: clusters, named by their smallest component
+    pairs = [(k, j) for k in range(n) for j in range(k, n)] + [(k, k) for k in range(n, m)]  # (k, k): cluster k alone
+    terms, weights = np.zeros((m, m)), np.zeros((m, m))  # Σ w t log t and Σ w t of the union of each pair
     gains = np.full((n, n), -np.inf)
     alive, merges, merged_weight, entropies = list(range(n)), [], [], []
     while True:
@@ -133,11 +138,12 @@ def merge_by_entropy(mixture: Mixture[Any], X: Any, sample_weight: Any = None) -
             index = tuple(np.transpose(pairs))
             terms[index], weights[index] = _sums(source, theta, members, pairs)
         own = np.diagonal(terms)
-        entropies.append(max(0.0, -float(own[alive].sum())))
+        entropies.append(max(0.0, -float(own[alive].sum() + own[n:].sum())))
         if len(alive) == 1:
             break
         for k, j in pairs:
-            gains[k, j] = terms[k, j] - own[k] - own[j] if k < j else -np.inf
+            if j < n:
+                gains[k, j] = terms[k, j] - own[k] - own[j] if k < j else -np.inf
         a, b = (int(i) for i in np.unravel_index(np.argmax(gains), gains.shape))
         merges.append((a, b))
         merged_weight.append(weights[a, b])
@@ -148,12 +154,6 @@ def merge_by_entropy(mixture: Mixture[Any], X: Any, sample_weight: Any = None) -
         pairs = [(min(a, k), max(a, k)) for k in alive if k != a]
     path = MergePath(n, tuple(merges))
     return EntropyMerging(theta, path, np.array(entropies), np.array(merged_weight, dtype=np.float64))
-
-
-def merged_responsibilities(resp: Array, groups: Labels) -> Array:
-    """(n_samples, n_clusters): responsibilities summed over the components of each cluster."""
-    merged: Array = resp @ np.eye(int(groups.max()) + 1)[groups]
-    return merged
 
 
 def responsibilities_in_pieces(source: Source, mixture: Mixture[Any]) -> Iterator[tuple[Array, Array]]:

@@ -23,12 +23,12 @@ class Estimate:
 def expectation(mixture: Mixture[Any], function: Callable[[Array], Array], n_draws: int, seed: int) -> Estimate:
     """E[f(x)] for x from a mixture, by sampling each component in proportion to its weight.
 
-    Σ_k π_k mean_k, with variance Σ_k π_k² s_k² / n_k: never larger than that of draws from the mixture at random
-    (Cochran 1977, chapter 5).
+    Σ_k π_k mean_k, noise one more of them, with variance Σ_k π_k² s_k² / n_k: never larger than that of draws from the
+    mixture at random (Cochran 1977, chapter 5).
 
     Parameters
     ----------
-    mixture : whose components can be sampled
+    mixture : whose components can be sampled; noise is drawn from its box
     function : of rows (n, n_features), giving (n,)
     n_draws : about how many rows are drawn; every component gets two at least
     seed : equal seeds give equal bits
@@ -42,4 +42,9 @@ def expectation(mixture: Mixture[Any], function: Callable[[Array], Array], n_dra
             values = function(mixture.components.sample(labels, rng))
             value += weight * float(values.mean())
             variance += weight**2 * float(values.var(ddof=1)) / len(values)
+    if mixture.noise is not None and mixture.noise.weight > 0:
+        weight, box = mixture.noise.weight, mixture.noise.known_box("sampling")
+        values = function(box.sample(max(2, round(n_draws * weight)), rng))
+        value += weight * float(values.mean())
+        variance += weight**2 * float(values.var(ddof=1)) / len(values)
     return Estimate(value, variance**0.5)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.densities.uniform import Uniform
 from mixtura.errors import ParameterError, ShapeError
 from mixtura.families.gaussian import LOG_2PI, Gaussian
 from mixtura.linalg import diagonals, solve_lower_stack
@@ -26,12 +27,14 @@ class Gaussians:
     means : (K, D)
     factors : (K, D, D), lower triangular, Σ_k = L_k L_kᵀ
     coordinates : where data units are
+    uniform : noise beside components of one column; several columns see to theirs themselves
     """
 
     weights: Array
     means: Array
     factors: Array
     coordinates: Coordinates
+    uniform: Uniform | None = None
 
     @classmethod
     def of(cls, mixture: Mixture[Any], coordinates: Coordinates | None = None) -> Gaussians:
@@ -75,7 +78,6 @@ def as_mixture(mixture: Any) -> Mixture[Any]:
     if not isinstance(mixture, Mixture):
         hint = "; give its .mixture" if isinstance(getattr(mixture, "mixture", None), Mixture) else ""
         raise ParameterError(f"mixture is a {type(mixture).__name__}; expected a Mixture{hint}.")
-    mixture.refuse_noise("this question")
     return mixture
 
 
@@ -124,7 +126,7 @@ def log_sum_exp(terms: Array, axis: int = -1) -> Array:
 
 
 def one_column(mixture: Mixture[Any]) -> Gaussians:
-    """The components of a mixture of one column, those of weight zero left out."""
+    """The components of a mixture of one column, those of weight zero left out, and its noise."""
     if as_mixture(mixture).n_features != 1:
         raise ParameterError(
             f"the mixture has {mixture.n_features} columns; this asks for one: take a marginal, such as "
@@ -132,7 +134,8 @@ def one_column(mixture: Mixture[Any]) -> Gaussians:
         )
     found = Gaussians.of(mixture)
     kept = found.weights > 0
-    return Gaussians(found.weights[kept], found.means[kept], found.factors[kept], found.coordinates)
+    uniform = Uniform.of(mixture, found.coordinates, "this question")
+    return Gaussians(found.weights[kept], found.means[kept], found.factors[kept], found.coordinates, uniform)
 
 
 def spreads(gaussians: Gaussians) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.densities.boxes import all_weights, inner_box, with_box_divergences, with_box_integrals
 from mixtura.densities.estimate import expectation
 from mixtura.densities.gaussians import (
     Gaussians,
@@ -15,8 +16,10 @@ from mixtura.densities.gaussians import (
     log_sum_exp,
     pair,
 )
+from mixtura.densities.uniform import log_density
 from mixtura.families.gaussian import LOG_2PI
 from mixtura.mixture import Mixture
+from mixtura.noise import Box
 from mixtura.validation import Array
 
 VARIATIONAL_STEPS = 200
@@ -77,7 +80,8 @@ def entropy(mixture: Mixture[Any], n_draws: int = 100_000, seed: int = 0) -> Ent
     -----
     Lower bound: the larger of Σ π_k H_k (knowing the component leaves less to know) and
     −Σ π_i log Σ π_j N(μ_i; μ_j, Σ_i + Σ_j) (Huber, Bailey, Durrant-Whyte & Hanebeck 2008). Upper bound: the smaller
-    of Σ π_k (H_k − log π_k) (the same) and the entropy of one Gaussian with the mixture's covariance.
+    of Σ π_k (H_k − log π_k) (the same) and the entropy of one Gaussian with the mixture's covariance. Noise counts
+    as one more component, uniform within its box.
 
     Examples
     --------
@@ -87,17 +91,26 @@ def entropy(mixture: Mixture[Any], n_draws: int = 100_000, seed: int = 0) -> Ent
     (1.9587, 2.1121, True)
     """
     gaussians = Gaussians.of(mixture)
-    sampled = expectation(mixture, lambda rows: -mixture.log_prob(rows), n_draws, seed)
-    weights, each = gaussians.weights, gaussians.entropies
+    box = inner_box(mixture, "entropy", gaussians.coordinates)
+    sampled = expectation(mixture, lambda rows: -log_density(mixture, rows, "entropy"), n_draws, seed)
+    weights, log_weights, each = gaussians.weights, mixture.log_weights, gaussians.entropies
+    products = log_product_integrals(gaussians, gaussians)
+    if box is not None and mixture.noise is not None:
+        weights, log_weights = (
+            np.append(weights, mixture.noise.weight),
+            np.append(log_weights, mixture.noise.log_weight),
+        )
+        each = np.append(each, box.log_volume)
+        products = np.pad(products, (0, 1), constant_values=-box.log_volume)  # what the box holds of one is at most one
     knowing = float(weights @ each)
-    spread = -float(weights @ log_sum_exp(log_product_integrals(gaussians, gaussians) + mixture.log_weights))
+    spread = -float(weights @ log_sum_exp(products + log_weights))
     telling = knowing - float(weights @ np.log(np.where(weights > 0, weights, 1.0)))
     unit = -gaussians.log_jacobian
     return Entropy(
         sampled.value,
         sampled.standard_error,
         max(knowing, spread) + unit,
-        min(telling, _gaussian_entropy(gaussians)) + unit,
+        min(telling, _gaussian_entropy(gaussians, weights, box)) + unit,
     )
 
 
@@ -124,7 +137,7 @@ def kullback_leibler(p: Mixture[Any], q: Mixture[Any], n_draws: int = 100_000, s
     Notes
     -----
     Hershey & Olsen (2007): their variational approximation, and their variational upper bound, improved until it no
-    longer falls.
+    longer falls. Noise counts as one more component, uniform within its box.
 
     Examples
     --------
@@ -134,14 +147,17 @@ def kullback_leibler(p: Mixture[Any], q: Mixture[Any], n_draws: int = 100_000, s
     >>> found.upper, abs(found.value - 0.5) < 4 * found.standard_error
     (0.5, True)
     """
+    what = "a divergence"
     first, second = pair(p, q)
-    sampled = expectation(p, lambda rows: p.log_prob(rows) - q.log_prob(rows), n_draws, seed)
-    within, between = divergences(first, first), divergences(first, second)
-    gain = log_sum_exp(p.log_weights - within) - log_sum_exp(q.log_weights - between)
-    variational = float(first.weights @ gain)
-    return Divergence(
-        sampled.value, sampled.standard_error, variational, _variational_bound(p.weights, q.weights, between)
-    )
+    own, other = (inner_box(m, what, first.coordinates) for m in (p, q))
+    sampled = expectation(p, lambda rows: log_density(p, rows, what) - log_density(q, rows, what), n_draws, seed)
+    within = with_box_divergences(divergences(first, first), first, own, own)
+    between = with_box_divergences(divergences(first, second), second, own, other)
+    pi, omega = all_weights(p), all_weights(q)
+    with np.errstate(divide="ignore"):
+        gain = log_sum_exp(np.log(pi) - within) - log_sum_exp(np.log(omega) - between)
+    variational = float(pi[pi > 0] @ gain[pi > 0])
+    return Divergence(sampled.value, sampled.standard_error, variational, _variational_bound(pi, omega, between))
 
 
 def l2_distance(p: Mixture[Any], q: Mixture[Any]) -> float:
@@ -157,7 +173,8 @@ def l2_distance(p: Mixture[Any], q: Mixture[Any]) -> float:
     -------
     float
         In data units^(−n_features/2): like all densities it depends on the units. What lies below 1e-8 of the norms
-        of p and q is rounding.
+        of p and q is rounding; with noise in several columns, 1e-3: what its box holds of a component is integrated by
+        lattices there.
 
     Raises
     ------
@@ -171,20 +188,30 @@ def l2_distance(p: Mixture[Any], q: Mixture[Any]) -> float:
     >>> mx.l2_distance(p, p), round(mx.l2_distance(p, mx.Mixture([1.0], mx.Gaussian([0.0], [1.0]))), 4)
     (0.0, 0.3552)
     """
+    what = "a distance"
     first, second = pair(p, q)
     if p == q:
         return 0.0
+    one, other = ((g, inner_box(m, what, first.coordinates), all_weights(m)) for g, m in ((first, p), (second, q)))
     parts = []
-    for a, b, sign in ((first, first, 1.0), (first, second, -2.0), (second, second, 1.0)):
-        parts.append(sign * np.outer(a.weights, b.weights) * np.exp(log_product_integrals(a, b)))
+    for (a, box_a, weights_a), (b, box_b, weights_b), sign in (
+        (one, one, 1.0),
+        (one, other, -2.0),
+        (other, other, 1.0),
+    ):
+        integrals = with_box_integrals(np.exp(log_product_integrals(a, b)), a, b, box_a, box_b)
+        parts.append(sign * np.outer(weights_a, weights_b) * integrals)
     square = max(0.0, float(np.sum([part.sum() for part in parts])))
     return float(np.sqrt(square)) * float(np.exp(0.5 * first.log_jacobian))
 
 
-def _gaussian_entropy(gaussians: Gaussians) -> float:
+def _gaussian_entropy(gaussians: Gaussians, weights: Array, box: Box | None) -> float:
     """½ log det(2πe Σ), Σ the covariance of the mixture: no density of that covariance has more, nats of u."""
-    off = gaussians.means - gaussians.weights @ gaussians.means
-    roots = np.concatenate([gaussians.factors, off[..., None]], axis=-1) * np.sqrt(gaussians.weights)[:, None, None]
+    means, factors = gaussians.means, gaussians.factors
+    if box is not None:
+        means, factors = np.vstack([means, box.centre]), np.concatenate([factors, box.edges[None] / np.sqrt(3)])
+    off = means - weights @ means
+    roots = np.concatenate([factors, off[..., None]], axis=-1) * np.sqrt(weights)[:, None, None]
     upper = np.linalg.qr(np.concatenate(list(roots), axis=1).T, mode="r")
     d = off.shape[1]
     return float(np.log(np.abs(np.diagonal(upper))).sum() + 0.5 * d * (LOG_2PI + 1))

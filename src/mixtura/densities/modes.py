@@ -12,7 +12,7 @@ from mixtura.densities.roots import bracketed_root
 from mixtura.families.gaussian import LOG_2PI
 from mixtura.linalg import solve_lower_stack
 from mixtura.mixture import Mixture
-from mixtura.validation import Array, Labels
+from mixtura.validation import Array, Flags, Labels
 
 MAX_STEPS = 10_000
 SAME = 1e-3
@@ -56,7 +56,7 @@ def modes(mixture: Mixture[Any]) -> Modes:
     Returns
     -------
     Modes
-        Components that share a mode make one bump of the density.
+        Components that share a mode make one bump of the density. Noise lifts all places alike and moves no mode.
 
     Notes
     -----
@@ -80,7 +80,10 @@ def modes(mixture: Mixture[Any]) -> Modes:
     order = np.argsort(-heights, kind="stable")
     coordinates = climber.gaussians.coordinates
     points = np.array(climber.places)[order] * coordinates.scale + coordinates.centre
-    return Modes(points, heights[order] + climber.gaussians.log_jacobian, np.argsort(order)[reached])
+    heights = heights[order] + climber.gaussians.log_jacobian
+    if mixture.noise is not None:
+        heights = np.logaddexp(heights, mixture.noise.log_weight - mixture.noise.log_volume)
+    return Modes(points, heights, np.argsort(order)[reached])
 
 
 class Climber:
@@ -120,13 +123,17 @@ def critical_points(gaussians: Gaussians) -> Array:
     return bracketed_root(lambda x: _slope(gaussians, x), grid[turns], grid[turns + 1])
 
 
-def log_density(gaussians: Gaussians, x: Array) -> tuple[Array, Array]:
-    """log f(x) of one column and its derivative, at places (m,)."""
+def log_density(gaussians: Gaussians, x: Array, in_box: Flags) -> tuple[Array, Array]:
+    """log f(x) of one column and its derivative, at places (m,), with noise where `in_box`."""
     means, sd = gaussians.means[:, 0], spreads(gaussians)
     z = (x[:, None] - means) / sd
     terms = np.log(gaussians.weights) + log_normal(z) - np.log(sd)
     value = log_sum_exp(terms)
     slope: Array = -(np.exp(terms - value[:, None]) * z / sd).sum(axis=1)
+    if gaussians.uniform is not None:
+        of_components = value
+        value = np.logaddexp(value, np.where(in_box, gaussians.uniform.log_height, -np.inf))
+        slope = slope * np.exp(of_components - value)
     return value, slope
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count, islice
 from typing import Any
 
@@ -12,6 +13,7 @@ from mixtura.densities.gaussians import Gaussians, as_mixture, log_normal, log_s
 from mixtura.densities.roots import bracketed_root
 from mixtura.errors import ParameterError, ShapeError
 from mixtura.mixture import Mixture
+from mixtura.noise import Box
 from mixtura.validation import Array, Flags
 
 SHIFTS, POINTS = 12, 4093
@@ -21,7 +23,7 @@ SHIFTS, POINTS = 12, 4093
 def cdf(mixture: Mixture[Any], x: Any, upper: bool = False) -> Array:
     """The distribution function: the probability of lying at or below x in every column.
 
-    F(x) = Σ_k π_k Φ((x − μ_k) / σ_k)
+    F(x) = Σ_k π_k Φ((x − μ_k) / σ_k), and of noise the part of its box
 
     Parameters
     ----------
@@ -109,6 +111,8 @@ def quantile(mixture: Mixture[Any], p: Any, upper: bool = False) -> Array:
         above = (level > 0.5) != upper
         z = np.where(above, -1.0, 1.0)[:, None] * ndtri(tail)[:, None]
         ends = gaussians.means[:, 0] + spreads(gaussians) * z
+        if gaussians.uniform is not None:
+            ends = np.column_stack([ends, gaussians.uniform.place(tail, above)])
 
         def off(x: Array) -> tuple[Array, Array]:
             value, slope = _log_tail(gaussians, x, above)
@@ -124,7 +128,7 @@ def quantile(mixture: Mixture[Any], p: Any, upper: bool = False) -> Array:
 def box_probability(mixture: Mixture[Any], lower: Any, upper: Any, seed: int = 0) -> Estimate:
     """The probability of a box: of lying between `lower` and `upper` in every column.
 
-    P = Σ_k π_k ∫_lower^upper N(x; μ_k, Σ_k) dx
+    P = Σ_k π_k ∫_lower^upper N(x; μ_k, Σ_k) dx, and of noise the part of its box
 
     Parameters
     ----------
@@ -164,19 +168,43 @@ def box_probability(mixture: Mixture[Any], lower: Any, upper: Any, seed: int = 0
     if not np.all(ends[0] <= ends[1]):
         raise ParameterError(f"lower {lower!r} lies above upper {upper!r} in some column.")
     low, high = ((end - gaussians.coordinates.centre) / gaussians.coordinates.scale for end in ends)
-    rng = np.random.default_rng(seed)
-    steps = np.sqrt(list(islice(_primes(), d - 1)))
     totals = np.zeros(SHIFTS)
-    for shift in range(SHIFTS):
-        lattice = (np.arange(1, POINTS + 1)[:, None] * steps + rng.random(d - 1)) % 1.0 if d > 1 else np.empty((1, 0))
-        cube = np.abs(2 * lattice - 1)
+    if mixture.noise is not None:
+        totals += mixture.noise.weight * _overlaps(mixture.noise.known_box("a box"), ends[0], ends[1], seed)
+    for shift, cube in enumerate(lattices(d - 1, seed)):
         for weight, mean, factor in zip(gaussians.weights, gaussians.means, gaussians.factors, strict=True):
-            totals[shift] += weight * _nested(factor, low - mean, high - mean, cube).mean()
+            totals[shift] += weight * nested(factor, low - mean, high - mean, cube).mean()
     error = float(totals.std(ddof=1)) / SHIFTS**0.5
     return Estimate(float(totals.mean()), error)
 
 
-def _nested(factor: Array, low: Array, high: Array, cube: Array) -> Array:
+def lattices(n_columns: int, seed: int) -> Iterator[Array]:
+    """Points (n, n_columns) of the unit cube, spread evenly, under each of several random shifts."""
+    rng = np.random.default_rng(seed)
+    steps = np.sqrt(list(islice(_primes(), n_columns)))
+    for _ in range(SHIFTS):
+        shift = rng.random(n_columns)
+        yield (
+            np.abs(2 * ((np.arange(1, POINTS + 1)[:, None] * steps + shift) % 1.0) - 1)
+            if n_columns
+            else np.ones((1, 0))
+        )
+
+
+def _overlaps(box: Box, lower: Array, upper: Array, seed: int) -> Array:
+    """The part of a box between `lower` and `upper` in every column, exact for a box along the columns.
+
+    Of a turned one by lattices, one number each.
+    """
+    if not box.is_along_columns:
+        rows = (box.centre + (2 * points - 1) @ box.edges.T for points in lattices(len(lower), seed))
+        return np.array([np.mean(np.all((x >= lower) & (x <= upper), axis=1)) for x in rows])
+    low, high = box.ends
+    lengths = np.maximum(np.minimum(upper, high) - np.maximum(lower, low), 0.0)
+    return np.asarray(np.prod(lengths / (high - low)))
+
+
+def nested(factor: Array, low: Array, high: Array, cube: Array) -> Array:
     """(n,): the integrand of Genz (1992) at points of the unit cube (n, D − 1)."""
     from scipy.special import ndtr, ndtri
 
@@ -200,8 +228,10 @@ def tail_probability(gaussians: Gaussians, x: Array, upper: bool) -> Array:
     from scipy.special import ndtr
 
     z = (x[..., None] - gaussians.means[:, 0]) / spreads(gaussians)
-    probability: Array = np.minimum(ndtr(-z if upper else z) @ gaussians.weights, 1.0)
-    return probability
+    probability: Array = ndtr(-z if upper else z) @ gaussians.weights
+    if gaussians.uniform is not None:
+        probability = probability + gaussians.uniform.weight * gaussians.uniform.share(x, upper)
+    return np.minimum(probability, 1.0)
 
 
 def _log_tail(gaussians: Gaussians, x: Array, above: Flags) -> tuple[Array, Array]:
@@ -211,10 +241,15 @@ def _log_tail(gaussians: Gaussians, x: Array, above: Flags) -> tuple[Array, Arra
     sd = spreads(gaussians)
     z = (x[:, None] - gaussians.means[:, 0]) / sd
     sign = np.where(above, -1.0, 1.0)
-    log_weights = np.log(gaussians.weights)
-    value = np.minimum(log_sum_exp(log_weights + log_ndtr(sign[:, None] * z)), 0.0)
+    log_weights, uniform = np.log(gaussians.weights), gaussians.uniform
+    tails, heights = log_weights + log_ndtr(sign[:, None] * z), log_weights + log_normal(z) - np.log(sd)
+    if uniform is not None:
+        with np.errstate(divide="ignore"):
+            tails = np.column_stack([tails, np.log(uniform.weight) + np.log(uniform.share(x, above))])
+        heights = np.column_stack([heights, np.where(uniform.holds(x), uniform.log_height, -np.inf)])
+    value = np.minimum(log_sum_exp(tails), 0.0)
     with np.errstate(over="ignore"):
-        slope = sign * np.exp(log_sum_exp(log_weights + log_normal(z) - np.log(sd)) - value)
+        slope = sign * np.exp(log_sum_exp(heights) - value)
     return value, slope
 
 

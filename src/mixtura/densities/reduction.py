@@ -55,7 +55,7 @@ def reduce(mixture: Mixture[Any], n_components: int) -> Reduction:
 
     Parameters
     ----------
-    mixture : of Gaussian components
+    mixture : of Gaussian components; noise stays as it is
     n_components : how many to keep, from 1
 
     Returns
@@ -116,7 +116,7 @@ def _mixture(
     d = means.shape[1]
     structure = resolve_structure("V" if d == 1 else "VVV", d)
     inner = Gaussian.from_factors(means, factors[:, 0, 0] if d == 1 else factors, structure)
-    found = Mixture.trusted(frozen(weights), gaussians.coordinates.outward(inner))
+    found = Mixture.trusted(frozen(weights), gaussians.coordinates.outward(inner), noise=like.noise)
     return found.with_names(columns=like.columns)
 
 

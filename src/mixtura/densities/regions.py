@@ -11,6 +11,7 @@ from mixtura.densities.gaussians import Gaussians, as_mixture, one_column, sprea
 from mixtura.densities.modes import critical_points, log_density
 from mixtura.densities.probability import tail_probability
 from mixtura.densities.roots import bracketed_root
+from mixtura.densities.uniform import log_density as proper_log_density
 from mixtura.families.gaussian import LOG_2PI
 from mixtura.mixture import Mixture
 from mixtura.validation import Array, Flags, as_count, as_level
@@ -37,7 +38,7 @@ class HighestDensityRegion:
 
     def contains(self, X: Any) -> Flags:
         """(n_samples,): whether rows lie in the region."""
-        inside: Flags = self.mixture.log_prob(X) >= self.log_threshold
+        inside: Flags = proper_log_density(self.mixture, X, "a region") >= self.log_threshold
         return inside
 
 
@@ -82,7 +83,7 @@ def highest_density_region(
     if as_mixture(mixture).n_features > 1:
         rng = np.random.default_rng(as_count(seed, "seed", 0))
         n = as_count(n_draws, "n_draws", 100)
-        heights = np.sort(mixture.log_prob(mixture.sample(n, rng)[0]))
+        heights = np.sort(proper_log_density(mixture, mixture.sample(n, rng)[0], "a region"))
         around = (1 - level) * n + np.sqrt(level * (1 - level) * n) * np.array([-1.0, 0.0, 1.0])
         low, middle, high = heights[np.clip(np.rint(around).astype(int), 0, n - 1)].tolist()
         return HighestDensityRegion(mixture, level, middle, 0.5 * (high - low), None)
@@ -98,7 +99,11 @@ def _threshold(gaussians: Gaussians, turns: Array, level: float) -> float:
     """log c with P(f < c) = 1 − level."""
     from scipy.optimize import brentq
 
-    highest = float(log_density(gaussians, turns)[0].max())
+    heights = [log_density(gaussians, turns, _in_box(gaussians, turns))[0]]
+    if gaussians.uniform is not None:
+        edges = np.array([gaussians.uniform.low, gaussians.uniform.high])
+        heights.append(log_density(gaussians, edges, np.ones(2, dtype=bool))[0])
+    highest = float(np.concatenate(heights).max())
 
     def excess(below: float) -> float:
         return _mass_outside(gaussians, _ends(gaussians, turns, highest - below)) - (1 - level)
@@ -110,22 +115,38 @@ def _threshold(gaussians: Gaussians, turns: Array, level: float) -> float:
 
 
 def _ends(gaussians: Gaussians, turns: Array, log_threshold: float) -> Array:
-    """(m, 2): the intervals where log f ≥ log_threshold; between two turns f is monotone, so each holds one end."""
+    """(m, 2): the intervals where log f ≥ log_threshold; between two turns f is monotone, so each holds one end.
+
+    At the ends of the noise f leaps, and intervals may end there.
+    """
     means, sd = gaussians.means[:, 0], spreads(gaussians)
     # Where every component lies below the threshold, so does the mixture.
     reach = sd * np.sqrt(np.maximum(0.0, -2 * (log_threshold + np.log(sd) + 0.5 * LOG_2PI)))
     places = np.concatenate([[(means - reach).min()], turns, [(means + reach).max()]])
     places[0], places[-1] = min(places[0], places[1]), max(places[-1], places[-2])
-    inside = log_density(gaussians, places)[0] >= log_threshold
-    inside[0] = inside[-1] = False
-    crossing = np.flatnonzero(inside[1:] != inside[:-1])
+    if gaussians.uniform is not None:
+        places = np.unique([*places.tolist(), gaussians.uniform.low, gaussians.uniform.high])
+    in_box = _in_box(gaussians, 0.5 * (places[1:] + places[:-1]))
+    after, before = (
+        log_density(gaussians, side, in_box)[0] >= log_threshold for side in (places[:-1], places[1:])
+    )  # of each stretch between places, its two ends
+    after[0] &= in_box[0]
+    before[-1] &= in_box[-1]
+    leaps = np.concatenate([[after[0]], before[:-1] != after[1:], [before[-1]]])
+    crossing = np.flatnonzero(after != before)
 
     def off(x: Array) -> tuple[Array, Array]:
-        value, slope = log_density(gaussians, x)
+        value, slope = log_density(gaussians, x, in_box[crossing])
         return value - log_threshold, slope
 
     noise = 2 * np.finfo(float).eps * (1 + abs(log_threshold))
-    return bracketed_root(off, places[crossing], places[crossing + 1], noise).reshape(-1, 2)
+    roots = bracketed_root(off, places[crossing], places[crossing + 1], noise)
+    return np.sort(np.concatenate([roots, places[leaps]])).reshape(-1, 2)
+
+
+def _in_box(gaussians: Gaussians, x: Array) -> Flags:
+    """(m,): whether the noise, if there is any, is at these places."""
+    return np.zeros(len(x), dtype=bool) if gaussians.uniform is None else gaussians.uniform.holds(x)
 
 
 def _mass_outside(gaussians: Gaussians, ends: Array) -> float:
