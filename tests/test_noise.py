@@ -197,5 +197,3 @@ def test_bad_requests_are_named() -> None:
     for question in (lambda: theta.sample(3), lambda: theta.marginal([0]), lambda: mx.entropy(theta)):
         with pytest.raises(ParameterError, match="needs to know where the noise lies"):
             question()
-    with pytest.raises(ParameterError, match="does not know noise"):
-        mx.fit(X, 2, "EEE", noise=True, criterion="cv")

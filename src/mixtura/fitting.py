@@ -173,8 +173,6 @@ def fit(
         structures = tuple(s for s in structures if remedy.serves(resolve_structure(s, source.n_features)))
     if start is not None and criterion == "cv":
         raise ParameterError("criterion 'cv' compares candidates; with a start there is one. Name another criterion.")
-    if options.background is not None and criterion == "cv":
-        raise ParameterError("criterion 'cv' does not know noise; name another criterion.")
     if fixed is not None and start is None:
         raise ParameterError(
             "fixed parts keep the values of a start and there is none; give start=, such as a Mixture."
@@ -193,7 +191,7 @@ def fit(
             first = "bic" if criterion == "cv" else criterion
             candidates, complete = search(Search(sweep, options), pairs, first, progress)
             if criterion == "cv":
-                candidates = _cross_validated(sweep, candidates, options.seed)
+                candidates = _cross_validated(sweep, candidates, options.seed, noise)
             best = best_of(candidates, criterion) or max(candidates, key=lambda c: c.log_likelihood)
             chosen = _retraced(sweep, best, options, callback)
             candidates = [chosen if c is best else c for c in candidates]
@@ -211,7 +209,7 @@ def _journaled(
     return journaled(sweep, checkpoint, arguments)
 
 
-def _cross_validated(sweep: Sweep, candidates: list[Candidate], seed: int) -> list[Candidate]:
+def _cross_validated(sweep: Sweep, candidates: list[Candidate], seed: int, noise: Any) -> list[Candidate]:
     """Candidates with their cross-validated log-likelihood; those that are not sound are left as they are."""
     from mixtura.inference.cross_validation import cross_validated_log_likelihood
 
@@ -219,7 +217,7 @@ def _cross_validated(sweep: Sweep, candidates: list[Candidate], seed: int) -> li
         if c.trouble:
             return math.inf
         found = cross_validated_log_likelihood(
-            sweep.source, c.n_components, c.structure, seed=seed, n_threads=sweep.n_threads
+            sweep.source, c.n_components, c.structure, seed=seed, noise=noise, n_threads=sweep.n_threads
         )
         return -2 * found
 

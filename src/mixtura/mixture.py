@@ -243,6 +243,11 @@ class Mixture(RowAnswers, Generic[F]):
         return self._noise
 
     @property
+    def proportions(self) -> Array:
+        """(n_components,): the weights; with noise one more, the last, that of the noise."""
+        return self._weights if self._noise is None else np.append(self._weights, self._noise.weight)
+
+    @property
     def log_weights(self) -> Array:
         """(n_components,), nats; −inf for a weight of zero."""
         with np.errstate(divide="ignore"):

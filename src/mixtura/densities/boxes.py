@@ -24,11 +24,6 @@ def inner_box(mixture: Mixture[Any], what: str, coordinates: Coordinates) -> Box
     return mixture.noise.known_box(what).into(coordinates.centre, coordinates.scale)
 
 
-def all_weights(mixture: Mixture[Any]) -> Array:
-    """(K,): the weights, that of noise last, where there is noise."""
-    return mixture.weights if mixture.noise is None else np.append(mixture.weights, mixture.noise.weight)
-
-
 def with_box_divergences(between: Array, q: Gaussians, of_p: Box | None, of_q: Box | None) -> Array:
     """(K_p, K_q), nats, with a row and a column more for boxes: ∞ from what reaches beyond a box.
 

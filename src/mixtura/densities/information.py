@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mixtura.densities.boxes import all_weights, inner_box, with_box_divergences, with_box_integrals
+from mixtura.densities.boxes import inner_box, with_box_divergences, with_box_integrals
 from mixtura.densities.estimate import expectation
 from mixtura.densities.gaussians import (
     Gaussians,
@@ -153,7 +153,7 @@ def kullback_leibler(p: Mixture[Any], q: Mixture[Any], n_draws: int = 100_000, s
     sampled = expectation(p, lambda rows: log_density(p, rows, what) - log_density(q, rows, what), n_draws, seed)
     within = with_box_divergences(divergences(first, first), first, own, own)
     between = with_box_divergences(divergences(first, second), second, own, other)
-    pi, omega = all_weights(p), all_weights(q)
+    pi, omega = p.proportions, q.proportions
     with np.errstate(divide="ignore"):
         gain = log_sum_exp(np.log(pi) - within) - log_sum_exp(np.log(omega) - between)
     variational = float(pi[pi > 0] @ gain[pi > 0])
@@ -192,7 +192,7 @@ def l2_distance(p: Mixture[Any], q: Mixture[Any]) -> float:
     first, second = pair(p, q)
     if p == q:
         return 0.0
-    one, other = ((g, inner_box(m, what, first.coordinates), all_weights(m)) for g, m in ((first, p), (second, q)))
+    one, other = ((g, inner_box(m, what, first.coordinates), m.proportions) for g, m in ((first, p), (second, q)))
     parts = []
     for (a, box_a, weights_a), (b, box_b, weights_b), sign in (
         (one, one, 1.0),

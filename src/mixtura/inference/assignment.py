@@ -18,17 +18,19 @@ PIECE_NUMBERS = 1 << 23
 
 
 def assignment_interval(mixture: Mixture[Any], replicates: Parameters, X: Any, level: float) -> tuple[Array, Array]:
-    """(n_samples, n_components) each: percentiles of p(k | x) over Gaussian replicates (B, …) of a mixture."""
+    """(n_samples, n_components) each: percentiles of p(k | x) over Gaussian replicates (B, …); noise in one more."""
     if not isinstance(mixture.components, Gaussian):
         raise ParameterError(f"assignment intervals are for Gaussian components, not {mixture.structure}.")
+    noise = mixture.noise
     rows = in_memory(mixture_and_rows(mixture, X, None)[1]).X
     b, k, d = replicates.means.shape
     drawn = [
-        Mixture(w, Gaussian(m, c if d > 1 else c.reshape(k), "VVV"))
+        Mixture(w[:k], Gaussian(m, c if d > 1 else c.reshape(k), "VVV"), noise=noise and noise.weighing(float(w[-1])))
         for w, m, c in zip(replicates.weights, replicates.means, replicates.covariances, strict=True)
     ]
-    ends = np.empty((2, len(rows), k))
-    step = max(1, PIECE_NUMBERS // (b * k))
+    n_labels = replicates.weights.shape[1]
+    ends = np.empty((2, len(rows), n_labels))
+    step = max(1, PIECE_NUMBERS // (b * n_labels))
     for first in range(0, len(rows), step):
         piece = rows[first : first + step]
         resp = np.stack([theta.responsibilities(piece) for theta in drawn])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mixtura.algorithms.denoising import background_of
 from mixtura.algorithms.iteration import outward
 from mixtura.errors import DataError
 from mixtura.families.covariance import resolve_structure
@@ -28,6 +29,7 @@ def cross_validated_log_likelihood(
     *,
     n_starts: int = 8,
     sample_weight: Any = None,
+    noise: Any = None,
     n_threads: int | None = None,
 ) -> float:
     """Σ over folds of the log-likelihood of the fold's rows under a fit to the others, total nats; larger is better.
@@ -40,6 +42,7 @@ def cross_validated_log_likelihood(
     seed : of the dealing and of the starts; equal seeds give equal folds for every mixture, so that values compare
     n_starts : for each fit, as in `fit`
     sample_weight : (n_samples,), optional
+    noise : as in `fit`; its volume is that of all rows for every fold, so that values compare
     n_threads : None is the machine's cores. Results do not depend on it.
 
     Returns
@@ -68,7 +71,8 @@ def cross_validated_log_likelihood(
     check_columns(source)
     name = resolve_structure(structure, source.n_features).name
     k, starts = as_count(n_components, "n_components"), as_count(n_starts, "n_starts")
-    procedure = Procedure(name, starts, seed)
+    background = background_of(noise, source)
+    procedure = Procedure(name, starts, seed, background and background.noise)
     fold = deal(source.n_samples, as_count(folds, "folds", 2), as_count(seed, "seed", 0))
     fewest = source.n_samples - int(np.bincount(fold).max())
     if fewest < k:

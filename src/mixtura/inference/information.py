@@ -30,7 +30,7 @@ class Information:
     observed : (p, p), minus the second derivative of the log-likelihood
     scores : (p, p), Σ w s sᵀ over the rows' scores s
     gradient : (p,), zero at a maximum
-    to_natural : (m, p), the derivative of weights, means and lower triangles of covariances
+    to_natural : (m, p), the derivative of weights (that of noise the last), means and lower triangles of covariances
     counts : (K,), N_k
     """
 
@@ -44,6 +44,18 @@ class Information:
         """The same where the first parameters, such as the weights, are not free."""
         return self.only(np.arange(len(self.gradient)) >= fixed)
 
+    def tied(self, n: int) -> Information:
+        """The same where the first n parameters move as one: the odds of equal weights against that of noise."""
+        tie = np.eye(len(self.gradient))[:, n - 1 :]
+        tie[:n, 0] = 1.0
+        return Information(
+            tie.T @ self.observed @ tie,
+            tie.T @ self.scores @ tie,
+            self.gradient @ tie,
+            self.to_natural @ tie,
+            self.counts,
+        )
+
     def only(self, free: Flags) -> Information:
         """The same where only some of the parameters are free, (p,)."""
         square = np.ix_(free, free)
@@ -56,8 +68,9 @@ class Information:
         k, d = len(self.counts), n_features
         triangle = d * (d + 1) // 2
         held = np.zeros(len(self.to_natural), dtype=bool)
-        held[k : k + k * d].reshape(k, d)[list(fixed.means)] = True
-        held[k + k * d :].reshape(k, triangle)[list(fixed.covariances)] = True
+        first = len(held) - k * (d + triangle)
+        held[first : first + k * d].reshape(k, d)[list(fixed.means)] = True
+        held[first + k * d :].reshape(k, triangle)[list(fixed.covariances)] = True
         return self.only(~np.any(self.to_natural[held] != 0, axis=0))
 
 
@@ -78,6 +91,8 @@ def information_of(source: Source, mixture: Mixture[Any], structure: str | None 
         )
     if not np.all(mixture.weights > 0):
         raise ParameterError(f"weights[{int(np.argmin(mixture.weights))}] is 0; leave that component out.")
+    if mixture.noise is not None and mixture.noise.weight == 0:
+        raise ParameterError("the weight of the noise is 0, the end of its range; leave it out: .with_noise(None).")
     structure = structure or mixture.structure
     inner = inward(mixture, source.coordinates)
     factors = lower_factors(inner.components)
@@ -94,19 +109,28 @@ def information_of(source: Source, mixture: Mixture[Any], structure: str | None 
     shares = _free_shares(mixture)
     linear = _linear_maps(shares, tangent, sums)
     stacked = linear.transpose(1, 0, 2).reshape(linear.shape[1], -1)
-    scores = stacked @ sums.outer @ stacked.T
     conditional = np.einsum("kpq,kqr,ksr->ps", linear, sums.own, linear, optimize=True)
-    observed = _complete(shares, tangent, sums) - conditional + scores
     gradient = np.einsum("kpq,kq->p", linear, sums.own[:, 0])
-    natural = _to_natural(shares, float(mixture.weights[shares > 0].sum()), tangent, factors)
+    if mixture.noise is not None:
+        of_noise = np.zeros(len(stacked))
+        of_noise[: int((shares > 0).sum()) - 1] = _logits(shares)[-1]
+        stacked = np.column_stack([stacked, of_noise])
+        conditional += sums.noise * np.outer(of_noise, of_noise)
+        gradient += sums.noise * of_noise
+    scores = stacked @ sums.outer @ stacked.T
+    observed = _complete(shares, tangent, sums) - conditional + scores
+    natural = _to_natural(shares, float(mixture.proportions[shares > 0].sum()), tangent, factors)
     found = Information((observed + observed.T) / 2, scores, gradient, natural, sums.counts)
     return found if mixture.fixed is None else found.beside(mixture.fixed, mixture.n_features)
 
 
 def _free_shares(mixture: Mixture[Any]) -> Array:
-    """(K,): the weights that are free, as shares of what fixed ones leave; 0 for those that are fixed."""
+    """(K,): the weights that are free, as shares of what fixed ones leave; 0 for those that are fixed.
+
+    With noise one more, the last.
+    """
     held = () if mixture.fixed is None else mixture.fixed.weights
-    free = np.where(np.isin(np.arange(mixture.n_components), held), 0.0, mixture.weights)
+    free = np.where(np.isin(np.arange(len(mixture.proportions)), held), 0.0, mixture.proportions)
     shares: Array = free / free.sum() if free.any() else free
     return shares
 
@@ -130,7 +154,7 @@ def _linear_maps(shares: Array, tangent: Tangent, sums: ScoreSums) -> Array:
     n_logits = logits.shape[1]
     first = n_logits + k * d
     linear = np.zeros((k, first + len(tangent.first), 1 + d + len(rows)))
-    linear[:, :n_logits, 0] = logits
+    linear[:, :n_logits, 0] = logits[:k]
     for j in range(k):
         start = n_logits + j * d
         linear[j, start : start + d, 1 : 1 + d] = np.eye(d)
@@ -144,12 +168,13 @@ def _complete(shares: Array, tangent: Tangent, sums: ScoreSums) -> Array:
     """(p, p): −Σ w r ∂² log π_k p(x | k), the information if components were known."""
     k, d = tangent.first.shape[1:3]
     counts, s, second = sums.counts, sums.sums(d), sums.second(d)
+    members = np.append(counts, sums.noise)[: len(shares)]
     proportions = shares[shares > 0][:-1]
     n_logits = len(proportions)
     first = n_logits + k * d
     p = first + len(tangent.first)
     complete = np.zeros((p, p))
-    mass = counts[shares > 0].sum()
+    mass = members[shares > 0].sum()
     complete[:n_logits, :n_logits] = mass * (np.diag(proportions) - np.outer(proportions, proportions))
     for j in range(k):
         mean = slice(n_logits + j * d, n_logits + (j + 1) * d)
@@ -171,14 +196,14 @@ def _to_natural(shares: Array, rest: float, tangent: Tangent, factors: Array) ->
     """
     k, d = tangent.first.shape[1:3]
     logits = _logits(shares)
-    n_logits = logits.shape[1]
+    m, n_logits = logits.shape
     first = n_logits + k * d
     rows, columns = np.tril_indices(d)
-    natural = np.zeros((k + k * d + k * len(rows), first + len(tangent.first)))
-    natural[:k, :n_logits] = rest * shares[:, None] * logits
+    natural = np.zeros((m + k * d + k * len(rows), first + len(tangent.first)))
+    natural[:m, :n_logits] = rest * shares[:, None] * logits
     for j in range(k):
-        natural[k + j * d : k + (j + 1) * d, n_logits + j * d : n_logits + (j + 1) * d] = factors[j]
+        natural[m + j * d : m + (j + 1) * d, n_logits + j * d : n_logits + (j + 1) * d] = factors[j]
         moved = factors[j] @ tangent.first[:, j] @ factors[j].T
-        start = k + k * d + j * len(rows)
+        start = m + k * d + j * len(rows)
         natural[start : start + len(rows), first:] = moved[:, rows, columns].T
     return natural

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,7 @@ def likelihood_ratio_test(
     stop_after: int | None = None,
     n_starts: int = 24,
     sample_weight: Any = None,
+    noise: Any = None,
     n_threads: int | None = None,
 ) -> LikelihoodRatioTest:
     """Are more components needed? The likelihood-ratio test with a bootstrap null distribution.
@@ -140,6 +141,7 @@ def likelihood_ratio_test(
         the p-value is large; p is then exceedances / resamples
     n_starts : for each fit, as in `fit`
     sample_weight : (n_samples,), optional; weight 2 counts a row twice
+    noise : as in `fit`: beside both mixtures, in one box, from which resamples are drawn too
     n_threads : None is the machine's cores. Results do not depend on it.
 
     Returns
@@ -165,7 +167,7 @@ def likelihood_ratio_test(
     0.05
     """
     few, more = _two_numbers(n_components)
-    source, procedure = _opened(X, sample_weight, structure, n_starts, seed)
+    source, procedure = _opened(X, sample_weight, structure, n_starts, seed, noise)
     if more > source.n_samples:
         raise DataError(f"n_components is {(few, more)} but there are {source.n_samples} rows.")
     resamples = _Resamples(as_count(n_resamples, "n_resamples"), _optional_count(stop_after), thread_count(n_threads))
@@ -183,6 +185,7 @@ def likelihood_ratio_sequence(
     stop_after: int | None = None,
     n_starts: int = 24,
     sample_weight: Any = None,
+    noise: Any = None,
     n_threads: int | None = None,
 ) -> LikelihoodRatioSequence:
     """How many components: 1 is tested against 2, 2 against 3, and so on, until a test is not significant.
@@ -191,7 +194,7 @@ def likelihood_ratio_sequence(
     ----------
     max_components : the last test is max_components − 1 against max_components
     level : a test with a p-value of this or less goes on to the next
-    X, structure, n_resamples, seed, stop_after, n_starts, sample_weight, n_threads : as in `likelihood_ratio_test`
+    X, structure, n_resamples, seed, stop_after, n_starts, sample_weight, noise, n_threads : as for one test
 
     Returns
     -------
@@ -208,7 +211,7 @@ def likelihood_ratio_sequence(
     >>> mx.likelihood_ratio_sequence(X, 2, "E", n_resamples=19).n_components
     2
     """
-    source, procedure = _opened(X, sample_weight, structure, n_starts, seed)
+    source, procedure = _opened(X, sample_weight, structure, n_starts, seed, noise)
     level, last = as_level(level), min(as_count(max_components, "max_components", 2), source.n_samples)
     resamples = _Resamples(as_count(n_resamples, "n_resamples"), _optional_count(stop_after), thread_count(n_threads))
     tests: list[LikelihoodRatioTest] = []
@@ -234,12 +237,14 @@ class _Resamples:
     n_threads: int
 
 
-def _opened(X: Any, sample_weight: Any, structure: str, n_starts: int, seed: int) -> tuple[Source, Procedure]:
+def _opened(
+    X: Any, sample_weight: Any, structure: str, n_starts: int, seed: int, noise: Any
+) -> tuple[Source, Procedure]:
     """The rows, and how they and their resamples are fitted."""
     source = as_source(X, sample_weight)
     check_columns(source)
     name = resolve_structure(structure, source.n_features).name
-    return source, Procedure(name, as_count(n_starts, "n_starts"), as_count(seed, "seed", 0))
+    return source, Procedure(name, as_count(n_starts, "n_starts"), as_count(seed, "seed", 0), noise)
 
 
 def _optional_count(stop_after: Any) -> int | None:
@@ -262,6 +267,7 @@ def _test(source: Source, procedure: Procedure, numbers: tuple[int, int], resamp
         if candidate.trouble:
             raise CollapseError(f"no start of {candidate.label} is sound: {candidate.trouble}; there is no test of it.")
     statistic, smaller = _statistic(pair), outward(pair[0].mixture, source.coordinates)
+    procedure = replace(procedure, noise=smaller.noise)
     null: list[float] = []
     failed, exceeded, stopped = 0, 0, False
     for value in _null(smaller, max(1, round(source.total_weight)), procedure, numbers, resamples):

@@ -18,13 +18,13 @@ def matched(replicates: Parameters, reference: Parameters) -> Parameters:
     """
     from scipy.optimize import linear_sum_assignment
 
-    k = len(reference.weights)
+    k = len(reference.means)
     if k == 1 or not len(replicates.weights):
         return replicates
-    gains = expected_log_prob(replicates, reference) * reference.weights[:, None]
+    gains = expected_log_prob(replicates, reference) * reference.weights[:k, None]
     order = np.stack([linear_sum_assignment(gain, maximize=True)[1] for gain in gains])
     return Parameters(
-        np.take_along_axis(replicates.weights, order, axis=1),
+        np.hstack([np.take_along_axis(replicates.weights, order, axis=1), replicates.weights[:, k:]]),
         np.take_along_axis(replicates.means, order[:, :, None], axis=1),
         np.take_along_axis(replicates.covariances, order[:, :, None, None], axis=1),
     )
@@ -44,6 +44,6 @@ def expected_log_prob(replicates: Parameters, reference: Parameters) -> Array:
     whitened = solve_lower_stack(factors.reshape(-1, d, d), right.reshape(b * k, d, -1)).reshape(right.shape)
     squares = np.swapaxes((whitened**2).sum(axis=(2, 4)), 1, 2)
     with np.errstate(divide="ignore"):
-        log_weights = np.log(replicates.weights)
+        log_weights = np.log(replicates.weights[:, :k])
     gain: Array = np.maximum(log_weights - log_det, -1e300)[:, None, :] - 0.5 * squares
     return gain

@@ -19,7 +19,7 @@ class Parameters:
 
     Attributes
     ----------
-    weights : (…, n_components)
+    weights : (…, n_components); with noise one more, the last, that of the noise
     means : (…, n_components, n_features), data units
     covariances : (…, n_components, n_features, n_features), data units²
         Leading axes, where there are any, count replicates.
@@ -33,7 +33,7 @@ class Parameters:
     def of(cls, mixture: Mixture[Any]) -> Parameters:
         """Those of a mixture."""
         components = mixture.components
-        return cls(mixture.weights, components.component_means, components.component_covariances)
+        return cls(mixture.proportions, components.component_means, components.component_covariances)
 
     def map(self, function: Callable[..., Array], *others: Parameters) -> Parameters:
         """A function of each of the three arrays, and of those of others."""
@@ -52,15 +52,16 @@ class Parameters:
 
     @classmethod
     def unflat(cls, flat: Array, n_components: int, n_features: int) -> Parameters:
-        """The inverse of `flat`."""
+        """The inverse of `flat`; what goes beyond components is the weight of noise."""
         k, d = n_components, n_features
         lead = flat.shape[:-1]
         rows, columns = np.tril_indices(d)
+        first = flat.shape[-1] - k * (d + len(rows))
         covariances = np.zeros((*lead, k, d, d))
-        lower = flat[..., k + k * d :].reshape(*lead, k, -1)
+        lower = flat[..., first + k * d :].reshape(*lead, k, -1)
         covariances[..., rows, columns] = lower
         covariances[..., columns, rows] = lower
-        return cls(flat[..., :k], flat[..., k : k + k * d].reshape(*lead, k, d), covariances)
+        return cls(flat[..., :first], flat[..., first : first + k * d].reshape(*lead, k, d), covariances)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def parameter_table(mixture: Mixture[Any], **columns: Parameters) -> Table:
     names = [mixture.column_name(j) for j in range(d)]
     pairs = [names[i] if i == j else f"{names[i]}, {names[j]}" for i, j in zip(*np.tril_indices(d), strict=True)]
     components = [mixture.component_name(k) for k in range(mixture.n_components)]
-    labels = [("weight", c, "") for c in components]
+    labels = [("weight", c, "") for c in (components if mixture.noise is None else [*components, "noise"])]
     labels += [("mean", c, name) for c in components for name in names]
     labels += [("covariance" if "," in pair else "variance", c, pair) for c in components for pair in pairs]
     whats, whose, where = zip(*labels, strict=True)

@@ -15,6 +15,7 @@ from mixtura.algorithms.climb import Rules, climb_all
 from mixtura.algorithms.compiled import COLLAPSED, STRUCTURES, VIOLATED
 from mixtura.algorithms.degeneracy import fewest_rows, short_trouble
 from mixtura.algorithms.iteration import inner_floor, inward, outward
+from mixtura.algorithms.levels import climb_one
 from mixtura.families.gaussian import Gaussian
 from mixtura.inference.matching import matched
 from mixtura.inference.parameters import Parameters
@@ -56,7 +57,7 @@ def refit(source: ArraySource, mixture: Mixture[Any], draw: Draw, n_resamples: i
     """Climb from a mixture (data units) on each resample of the rows it was fitted to; the same for any `n_threads`."""
     components = mixture.components
     simple = isinstance(components, Gaussian) and components.structure in STRUCTURES
-    if simple and np.all(mixture.weights > 0) and not mixture.equal_weights and mixture.fixed is None:
+    if simple and np.all(mixture.weights > 0) and not mixture.equal_weights and not (mixture.fixed or mixture.noise):
         found = _compiled(source, mixture, draw, n_resamples, n_threads)
     else:
         found = _one_by_one(source, mixture, draw, range(n_resamples), n_threads)
@@ -143,7 +144,9 @@ def _one_by_one(source: ArraySource, mixture: Mixture[Any], draw: Draw, numbers:
         rows, weights = draw(b)
         resample = ArraySource(source.X if rows is None else rows, weights)
         sweep = Sweep(resample, 1)
-        end = climb_all(sweep, [inward(mixture, resample.coordinates)], rules, accelerated_em)[0]
+        inner = inward(mixture, resample.coordinates)
+        simple = mixture.fixed is None
+        end = climb_one(sweep, inner, rules) if simple else climb_all(sweep, [inner], rules, accelerated_em)[0]
         return Parameters.of(outward(end.mixture, resample.coordinates)), end.log_likelihood, not short_trouble(end)
 
     with ThreadPoolExecutor(n_threads) as pool:

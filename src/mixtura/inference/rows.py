@@ -19,7 +19,6 @@ def mixture_and_rows(fit: Fit | Mixture[Any], X: Any, sample_weight: Any) -> tup
     mixture = fit.mixture if isinstance(fit, Fit) else fit
     if not isinstance(mixture, Mixture):
         raise ParameterError(f"fit is a {type(fit).__name__}; expected what fit returns, or a Mixture.")
-    mixture.refuse_noise("inference")
     source = by_columns(as_source(X, sample_weight), mixture.columns)
     if source.n_features != mixture.n_features:
         raise ShapeError(

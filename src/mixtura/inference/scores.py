@@ -27,13 +27,15 @@ class ScoreSums:
     Attributes
     ----------
     own : (K, q, q), Σ w r m mᵀ; its first rows hold N, Σ w r z and Σ w r z zᵀ
-    outer : (K q, K q), Σ w u uᵀ
+    outer : (K q, K q), Σ w u uᵀ; with noise u has one entry more, r of the noise
     pairs : (rows, columns), the products z_a z_b that m holds
+    noise : Σ w r of the noise
     """
 
     own: Array
     outer: Array
     pairs: tuple[Labels, Labels]
+    noise: float = 0.0
 
     @property
     def counts(self) -> Array:
@@ -69,7 +71,8 @@ def score_sums(source: Source, inner: Mixture[Gaussian], diagonal: bool) -> Scor
     rows_of, columns_of = np.diag_indices(d) if diagonal else np.tril_indices(d)
     pairs: tuple[Labels, Labels] = rows_of.astype(np.int64), columns_of.astype(np.int64)
     q = 1 + d + len(pairs[0])
-    own, outer = np.zeros((k, q, q)), np.zeros((k * q, k * q))
+    noise, n_scores = inner.noise, k * q + (inner.noise is not None)
+    own, outer, of_noise = np.zeros((k, q, q)), np.zeros((n_scores, n_scores)), 0.0
     factors, means = lower_factors(inner.components), inner.components.means
     log_scale = inner.log_weights - np.log(diagonals(factors)).sum(axis=1) - 0.5 * d * LOG_2PI
     for chunk in source.chunks():
@@ -80,13 +83,19 @@ def score_sums(source: Source, inner: Mixture[Gaussian], diagonal: bool) -> Scor
             for j in range(k):
                 features[:, j, 1 : 1 + d] = solve_lower(factors[j], (rows - means[j]).T).T
             z = features[:, :, 1 : 1 + d]
-            resp = log_sum_exp(log_scale - 0.5 * (z**2).sum(axis=2))[2]
+            joint = log_scale - 0.5 * (z**2).sum(axis=2)
+            if noise is not None:
+                joint = np.pad(joint, ((0, 0), (0, 1)), constant_values=noise.log_weight - noise.log_volume)
+            resp = log_sum_exp(joint)[2]
             features[:, :, 1 + d :] = z[:, :, pairs[0]] * z[:, :, pairs[1]]
             root = 1.0 if block.weights is None else np.sqrt(block.weights)[:, None]
             for j in range(k):
                 scaled = features[:, j] * (np.sqrt(resp[:, j : j + 1]) * root)
                 own[j] += scaled.T @ scaled
-            features *= (resp * root)[:, :, None]
+            features *= (resp[:, :k] * root)[:, :, None]
             flat = features.reshape(len(rows), -1)
+            if noise is not None:
+                flat = np.column_stack([flat, resp[:, k:] * root])
+                of_noise += float((resp[:, k:] * root**2).sum())
             outer += flat.T @ flat
-    return ScoreSums(own, outer, pairs)
+    return ScoreSums(own, outer, pairs, of_noise)

@@ -88,7 +88,7 @@ def standard_errors(
     I = −∂²ℓ/∂φ²,  J = Σ_i w_i s_i s_iᵀ;  "observed" I⁻¹, "scores" J⁻¹, "sandwich" I⁻¹ J I⁻¹
 
     The free parameters φ are those of the covariance structure; the delta method leads from them to the weights, means
-    and covariances. I is exact (Louis's formula), not a difference quotient.
+    and covariances. I is exact (Louis's formula), not a difference quotient. The volume of noise is taken as known.
 
     Parameters
     ----------
@@ -125,7 +125,8 @@ def standard_errors(
     mixture, source = mixture_and_rows(fit, X, sample_weight)
     found = information_of(source, mixture)
     if mixture.equal_weights:
-        found = found.without(mixture.n_components - 1)
+        n = mixture.n_components
+        found = found.without(n - 1) if mixture.noise is None else found.tied(n)
     if not len(found.gradient):
         raise ParameterError("every parameter is held fixed, so none has a standard error; free some.")
     spread, condition = _inverse(found.scores if method == "scores" else found.observed)
@@ -134,7 +135,9 @@ def standard_errors(
         spread = spread @ found.scores @ spread
     scale = source.coordinates.scale
     k, d = mixture.n_components, mixture.n_features
-    units = np.concatenate([np.ones(k), np.full(k * d, scale), np.full(k * d * (d + 1) // 2, scale**2)])
+    units = np.concatenate(
+        [np.ones(len(mixture.proportions)), np.full(k * d, scale), np.full(k * d * (d + 1) // 2, scale**2)]
+    )
     half = units[:, None] * found.to_natural
     covariance = half @ spread @ half.T
     errors = Parameters.unflat(np.sqrt(np.maximum(np.diagonal(covariance), 0.0)), k, d)
