@@ -114,9 +114,10 @@ class _Found:
 
     def explore(self) -> Improvement | None:
         """Leave the optima that are unexplored by exchanges, and stand at the best end; None where there are none."""
-        top, best = self.climb.log_likelihood, None
+        top, best, ends = self.climb.log_likelihood, None, list[Climb]()
         for climb in self.unexplored:
-            further = improve(self.sweep, self.partitions, climb, self.rules, self.slack)
+            further = improve(self.sweep, self.partitions, climb, self.rules, self.slack, ends)
+            ends.append(further.climb)
             if best is None or further.climb.log_likelihood > best.climb.log_likelihood + self.slack:
                 best = further
         self.unexplored = []

@@ -19,7 +19,7 @@ public:
                   double tau, double nu)
         : G_(G), D_(D), nu_(nu), ridge_(nu * tau), counts_(counts, counts + G), means_(means, means + G * D),
           scatter_(scatter, scatter + G * D * D), own_(G), alive_(G, 1), rise_(G * G), best_(G, -1), together_(D * D),
-          work_(D * D) {
+          work_(D * D), inverse_(D) {
         for (std::int64_t g = 0; g < G_; ++g) own_[g] = cost(counts_[g], scatter_.data() + g * D_ * D_);
         for (std::int64_t i = 0; i < G_; ++i)
             for (std::int64_t j = i + 1; j < G_; ++j) rise_[i * G_ + j] = rise(i, j);
@@ -79,27 +79,28 @@ private:
         return cost(counts_[i] + counts_[j], together_.data()) - own_[i] - own_[j];
     }
 
-    // Reads the lower triangle of W.
+    // Reads the lower triangle of W: its pivots are those of L diag(p) L^T, and `work_` holds L diag(p).
     double cost(double N, const double* W) {
-        double pivots = 1, log_det = 0;
+        const double share = 1 / (N + nu_);
+        double pivots = 1 / (N * N), log_det = 0;
         for (std::int64_t r = 0; r < D_; ++r) {
-            for (std::int64_t c = 0; c <= r; ++c) {
-                double sum = W[r * D_ + c] + (r == c ? ridge_ : 0.0);
-                for (std::int64_t p = 0; p < c; ++p) sum -= work_[r * D_ + p] * work_[c * D_ + p];
-                if (r != c) {
-                    work_[r * D_ + c] = sum / work_[c * D_ + c];
-                    continue;
-                }
-                sum = std::fmax(sum, std::numeric_limits<double>::min());
-                work_[r * D_ + r] = std::sqrt(sum);
-                pivots *= sum / (N + nu_);
-                if (pivots < 1e-100 || pivots > 1e100) {
-                    log_det += std::log(pivots);
-                    pivots = 1;
-                }
+            double* row = work_.data() + r * D_;
+            double pivot = W[r * D_ + r] + ridge_;
+            for (std::int64_t c = 0; c < r; ++c) {
+                double sum = W[r * D_ + c];
+                for (std::int64_t p = 0; p < c; ++p) sum -= row[p] * work_[c * D_ + p] * inverse_[p];
+                row[c] = sum;
+                pivot -= sum * sum * inverse_[c];
+            }
+            pivot = std::fmax(pivot, std::numeric_limits<double>::min());
+            inverse_[r] = 1 / pivot;
+            pivots *= pivot * share;
+            if (pivots < 1e-100 || pivots > 1e100) {
+                log_det += std::log(pivots);
+                pivots = 1;
             }
         }
-        return N * (log_det + std::log(pivots)) - 2 * N * std::log(N);
+        return N * (log_det + std::log(pivots));
     }
 
     std::int64_t G_, D_;
@@ -108,7 +109,7 @@ private:
     std::vector<char> alive_;
     std::vector<double> rise_;  // (G, G), above the diagonal
     std::vector<std::int64_t> best_;
-    std::vector<double> together_, work_;
+    std::vector<double> together_, work_, inverse_;
 };
 
 }  // namespace mixtura

@@ -41,9 +41,9 @@ class Tree:
         n_cells = len(self.merges) + 1
         if n_groups > n_cells:
             return None
-        into = np.arange(n_cells)
-        for first, second in self.merges[: n_cells - n_groups].tolist():
-            into[into == second] = first
+        into = list(range(n_cells))
+        for first, second in reversed(self.merges[: n_cells - n_groups].tolist()):
+            into[second] = into[first]
         return np.unique(into, return_inverse=True)[1][self.cells].astype(np.int32)[None]
 
 

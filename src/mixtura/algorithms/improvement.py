@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from mixtura.algorithms.climb import Climb, Rules
 from mixtura.algorithms.iteration import inner_floor, outward
 from mixtura.algorithms.moves import Splits, exchanges, groups_of, splits_of
 from mixtura.algorithms.start import Partitions
-from mixtura.algorithms.tournament import compete, is_costly
+from mixtura.algorithms.tournament import SAME_WEIGHTS, compete, is_costly
 from mixtura.families.covariance import Structure
 from mixtura.mixture import Mixture
 from mixtura.sweep import Sweep, labels_of
@@ -52,8 +55,13 @@ def splits_at(sweep: Sweep, partitions: Partitions, climb: Climb) -> Splits:
     return splits_of(partitions, labels, groups_of(climb.mixture, climb.counts))
 
 
-def improve(sweep: Sweep, partitions: Partitions, climb: Climb, rules: Rules, slack: float) -> Improvement:
-    """Exchange groups of a sound optimum (inner coordinates) for as long as that gains more than `slack` nats."""
+def improve(
+    sweep: Sweep, partitions: Partitions, climb: Climb, rules: Rules, slack: float, known: Sequence[Climb] = ()
+) -> Improvement:
+    """Exchange groups of a sound optimum (inner coordinates) for as long as that gains more than `slack` nats.
+
+    Exchanges ended at the optima that are `known`: there they need not be tried again.
+    """
     n_components, first = climb.mixture.n_components, climb.log_likelihood
     structure: Structure = climb.mixture.components.constraint
     start: Mixture[Any] | None = None
@@ -72,4 +80,13 @@ def improve(sweep: Sweep, partitions: Partitions, climb: Climb, rules: Rules, sl
             break
         climb, start = outcome.ends.climb(best), starts[best]
         moves, splits = moves + 1, None
+        if any(_are_one(climb, other, slack) for other in known):
+            break
     return Improvement(climb, start, moves, climb.log_likelihood - first, splits)
+
+
+def _are_one(climb: Climb, other: Climb, slack: float) -> bool:
+    """Whether two climbs ended at one optimum, but for the order of its components."""
+    if abs(climb.log_likelihood - other.log_likelihood) > slack:
+        return False
+    return float(np.abs(np.sort(climb.mixture.weights) - np.sort(other.mixture.weights)).max()) <= SAME_WEIGHTS
