@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,8 @@ from mixtura.families.covariance import resolve_structure, resolve_structures
 from mixtura.fitting import fit
 from mixtura.mixture import Mixture
 from mixtura.result import Fit
-from mixtura.sources import as_source
+from mixtura.sources import Source, as_source
+from mixtura.sources.strata import StratifiedSource
 from mixtura.sweep.reference import log_sum_exp
 from mixtura.tables import Table
 from mixtura.validation import Array, Labels, frozen
@@ -108,13 +109,11 @@ def edda(X: Any, labels: Labels, structure: str | Iterable[str] = "all", sample_
     array([0, 1])
     """
     source = as_source(X, sample_weight)
-    grouping = Grouping.of(source, np.eye(int(labels.max()) + 1)[labels])
-    floor, found, trouble = inner_floor(source), [], []
-    for name in resolve_structures(structure, source.n_features):
-        start = grouping.mixture(resolve_structure(name, source.n_features), floor, "known classes")
-        joint = outward(start.mixture, source.coordinates).with_names(columns=source.columns)
+    densities = _with_gaps if isinstance(source, StratifiedSource) else _whole
+    found, trouble = [], []
+    for joint, words in densities(source, labels, resolve_structures(structure, source.n_features)):
         found.append((joint, joint.log_likelihood(X, sample_weight)))
-        trouble.append("" if not start.collapsed else f"class {start.collapsed[0]} has no spread in some direction")
+        trouble.append(words)
     bic = [joint.n_parameters * math.log(source.total_weight) - 2 * value for joint, value in found]
     table = Table(
         {
@@ -134,6 +133,24 @@ def edda(X: Any, labels: Labels, structure: str | Iterable[str] = "all", sample_
     joint = found[min(sound, key=lambda i: bic[i])][0]
     alone = tuple(joint.take([c]) for c in range(joint.n_components))
     return Discriminant(alone, joint.weights, joint.n_parameters, table, [])
+
+
+def _whole(source: Source, labels: Labels, structures: Sequence[str]) -> Iterator[tuple[Mixture[Any], str]]:
+    """One component a class, and what is wrong with them in words, for each structure: the M-step at the labels."""
+    grouping, floor = Grouping.of(source, np.eye(int(labels.max()) + 1)[labels]), inner_floor(source)
+    for name in structures:
+        start = grouping.mixture(resolve_structure(name, source.n_features), floor, "known classes")
+        trouble = f"class {start.collapsed[0]} has no spread in some direction" if start.collapsed else ""
+        yield outward(start.mixture, source.coordinates).with_names(columns=source.columns), trouble
+
+
+def _with_gaps(source: Source, labels: Labels, structures: Sequence[str]) -> Iterator[tuple[Mixture[Any], str]]:
+    """The same where cells are missing: EM with all labels known."""
+    for name in structures:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MixturaWarning)  # what is wrong is handed on
+            found = fit(source, int(labels.max()) + 1, name, y=labels, n_starts=1, improve=False)
+        yield found.mixture, found.chosen.trouble
 
 
 def mclust_da(

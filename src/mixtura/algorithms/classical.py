@@ -13,7 +13,9 @@ from mixtura.errors import CollapseError
 from mixtura.families.base import Statistics
 from mixtura.families.covariance import Structure
 from mixtura.families.gaussian import Gaussian
+from mixtura.imputation import completed
 from mixtura.mixture import Mixture
+from mixtura.sources.strata import StratifiedSource
 from mixtura.sweep import Sweep
 from mixtura.validation import Array, frozen
 
@@ -31,13 +33,17 @@ class ClassicalEM:
     """
 
     def __init__(self, sweep: Sweep, structure: Structure, reg_covar: float) -> None:
-        self.sweep, self.structure = sweep, structure
+        self.sweep, self.structure, self.reg_covar = sweep, structure, reg_covar
         self.ridge = reg_covar / sweep.source.coordinates.scale**2
         self.floor = inner_floor(sweep.source)
 
     def start(self, resp: Array) -> Mixture[Any]:
         """The M-step for responsibilities (n_samples, n_components), data units; rows may be left out (all zero)."""
-        statistics = Grouping.of(self.sweep.source, resp).statistics(self.structure, self.floor)
+        source = self.sweep.source
+        if isinstance(source, StratifiedSource):  # the M-step needs whole rows
+            whole = self.sweep.like(completed(self.sweep))
+            return ClassicalEM(whole, self.structure, self.reg_covar).start(resp[source.counted])
+        statistics = Grouping.of(source, resp).statistics(self.structure, self.floor)
         step = self._broadened(statistics).m_step(self.floor)
         mixture = Mixture.trusted(frozen(statistics.counts / statistics.counts.sum()), step.components)
         if step.collapsed:

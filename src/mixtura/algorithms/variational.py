@@ -11,6 +11,9 @@ do not sum to one. The update of q(μ, Λ) is EM's M-step with the prior as pseu
 Diagonal and spherical structures restrict the posterior's scale matrix to that form, and shared ones let components
 have one Wishart in common, each time by the restriction's own best choice. So the bound is one on the evidence of the
 same model for every structure, and coordinate ascent never lowers it.
+
+Missing cells are part of Z: with them integrated out q(z = k | x_o) is the marginal of the same Gaussian with the same
+number, so rows with gaps need nothing of their own here.
 """
 
 from __future__ import annotations
@@ -30,8 +33,10 @@ from mixtura.families.base import Statistics
 from mixtura.families.covariance import Structure
 from mixtura.families.gaussian import LOG_2PI, Gaussian, GaussianMoments
 from mixtura.families.prior import Prior
+from mixtura.imputation import completed
 from mixtura.linalg import diagonals, semidefinite_root, solve_lower_stack
 from mixtura.mixture import Mixture
+from mixtura.sources.strata import StratifiedSource
 from mixtura.sweep import Sweep
 from mixtura.sweep.reference import log_sum_exp
 from mixtura.validation import Array, frozen
@@ -213,7 +218,7 @@ class VariationalBayes:
             )
         coordinates = sweep.source.coordinates
         self.sweep, self.structure, self.concentration = sweep, structure, concentration
-        self._inner_prior = prior.into(coordinates.centre, coordinates.scale)
+        self._prior, self._inner_prior = prior, prior.into(coordinates.centre, coordinates.scale)
         self._pseudo_data = self._inner_prior.pseudo_data(structure)
         self._spread = reg_covar / coordinates.scale**2
         self._floor = inner_floor(sweep.source)
@@ -221,7 +226,13 @@ class VariationalBayes:
     def start(self, resp: Array) -> Posterior:
         """The posterior for given responsibilities (n_samples, n_components), data units."""
         coordinates = self.sweep.source.coordinates
-        statistics = Grouping.of(self.sweep.source, resp).statistics(self.structure, self._floor)
+        source = self.sweep.source
+        if isinstance(source, StratifiedSource):  # the update needs whole rows
+            whole = self.sweep.like(completed(self.sweep))
+            spread = self._spread * coordinates.scale**2
+            own = VariationalBayes(whole, self.structure, self._prior, self.concentration, spread)
+            return own.start(resp[source.counted])
+        statistics = Grouping.of(source, resp).statistics(self.structure, self._floor)
         return self._update(statistics).out_of(coordinates.centre, coordinates.scale)
 
     def iterate(self, start: Posterior) -> Iterator[tuple[Posterior, float]]:

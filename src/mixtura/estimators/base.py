@@ -15,13 +15,17 @@ from sklearn.base import BaseEstimator, DensityMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from mixtura.estimators.covariance_types import shapes_of
 from mixtura.estimators.progress import Progress
+from mixtura.estimators.rows import TakesGaps, checked_rows
 from mixtura.estimators.starts import INIT_PARAMS, initial_responsibilities
+from mixtura.imputation import completed
 from mixtura.mixture import Mixture
 from mixtura.sources import as_source
+from mixtura.sources.open import check_observed
+from mixtura.sources.strata import StratifiedSource
 from mixtura.sweep import Sweep, evaluate, labels_of
 from mixtura.validation import Array, Labels
 
@@ -75,6 +79,8 @@ def climb(
 class Algorithm(Protocol[P]):
     """What the loop needs of the core."""
 
+    sweep: Sweep
+
     def start(self, resp: Array, /) -> P:
         """The parameters that responsibilities (n_samples, n_components) lead to, data units."""
         ...
@@ -84,7 +90,7 @@ class Algorithm(Protocol[P]):
         ...
 
 
-class BaseMixture(DensityMixin, BaseEstimator, Generic[P]):
+class BaseMixture(TakesGaps, DensityMixin, BaseEstimator, Generic[P]):
     """A mixture fitted from several starts, the best of which is kept."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -137,7 +143,7 @@ class BaseMixture(DensityMixin, BaseEstimator, Generic[P]):
 
         Parameters
         ----------
-        X : (n_samples, n_features)
+        X : (n_samples, n_features), NaN where a cell is missing
         y : ignored
         sample_weight : (n_samples,), optional; weight 2 counts a row twice
         """
@@ -147,7 +153,7 @@ class BaseMixture(DensityMixin, BaseEstimator, Generic[P]):
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Labels:
         """Estimate the parameters, and say to which component each row belongs; parameters as for `fit`."""
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        X = checked_rows(self, X, gaps=True, ensure_min_samples=2)
         if len(X) < self.n_components:
             raise ValueError(
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, n_samples = {len(X)}"
@@ -155,6 +161,7 @@ class BaseMixture(DensityMixin, BaseEstimator, Generic[P]):
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         source = as_source(X, sample_weight)
+        check_observed(source)
         best = self._best_climb(X, sample_weight, self._algorithm(Sweep(source)))
         self.converged_ = best.converged
         if not best.converged and self.max_iter > 0:
@@ -190,8 +197,17 @@ class BaseMixture(DensityMixin, BaseEstimator, Generic[P]):
 
     def _start(self, X: Any, algorithm: Algorithm[P], random_state: Any, sample_weight: Array | None) -> P:
         """Where the next climb starts."""
-        resp = initial_responsibilities(X, self.n_components, self.init_params, random_state, sample_weight)
-        return algorithm.start(resp)
+        return algorithm.start(self._drawn(X, algorithm.sweep, random_state, sample_weight))
+
+    def _drawn(self, X: Any, sweep: Sweep, random_state: Any, sample_weight: Array | None) -> Array:
+        """Responsibilities by `init_params`; of rows with gaps by the same rows with their gaps filled by draws."""
+        source = sweep.source
+        if not isinstance(source, StratifiedSource):
+            return initial_responsibilities(X, self.n_components, self.init_params, random_state, sample_weight)
+        rows, resp = completed(sweep), np.zeros((len(X), self.n_components))
+        known = initial_responsibilities(rows.X, self.n_components, self.init_params, random_state, rows.sample_weight)
+        resp[source.counted] = known
+        return resp
 
     def _ended(self, found: Climb[P], algorithm: Algorithm[P]) -> Climb[P]:
         """A climb with the bounds that belong to its parameters."""
@@ -205,7 +221,7 @@ class BaseMixture(DensityMixin, BaseEstimator, Generic[P]):
 
     def _rows(self, X: Any) -> Any:
         check_is_fitted(self)
-        return as_source(validate_data(self, X, reset=False, dtype=[np.float64, np.float32]))
+        return as_source(checked_rows(self, X, gaps=True, reset=False))
 
     def score_samples(self, X: Any) -> Array:
         """(n_samples,): the log-density of each row, nats."""

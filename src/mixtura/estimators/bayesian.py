@@ -8,14 +8,17 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from mixtura.algorithms.concentration import Concentration, Dirichlet, StickBreaking
 from mixtura.algorithms.variational import ExpectedMixture, NormalWishart, Posterior, VariationalBayes
 from mixtura.estimators.base import BaseMixture
 from mixtura.estimators.covariance_types import components_of, precision_arrays, shapes_of
+from mixtura.estimators.rows import checked_rows
 from mixtura.families.covariance import resolve_structure
 from mixtura.families.gaussian import Gaussian
 from mixtura.mixture import Mixture
+from mixtura.sources import as_source
 from mixtura.sweep import Sweep, evaluate
 from mixtura.validation import Array, frozen
 
@@ -215,9 +218,10 @@ class BayesianGaussianMixture(BaseMixture[Posterior]):
         """(n_samples,): log p(x | training rows), nats: Student densities, the parameters integrated out.
 
         Unlike `score_samples` (scikit-learn's: the E-step's normaliser, not a density) it integrates to one, and rows
-        in components with few rows are less surprising to it.
+        in components with few rows are less surprising to it. It wants whole rows.
         """
-        rows, posterior = self._rows(X), self._parameters()
+        check_is_fitted(self)
+        rows, posterior = as_source(checked_rows(self, X, reset=False)), self._parameters()
         plain = Mixture(self.weights_, posterior.components)
         return posterior.predictive_log_prob(evaluate(rows, plain, "component_log_prob"))
 

@@ -9,15 +9,16 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from mixtura.discriminant import Discriminant, edda, mclust_da
+from mixtura.estimators.rows import TakesGaps, checked_rows
 from mixtura.estimators.searching import SEARCH_CONSTRAINTS, search_options
 from mixtura.regularization import Regularization
 from mixtura.validation import Array
 
 
-class MixtureClassifier(ClassifierMixin, BaseEstimator):
+class MixtureClassifier(TakesGaps, ClassifierMixin, BaseEstimator):
     """Classes with Gaussian mixtures as densities: mclust's MclustDA and EDDA.
 
     p(class c | x) = τ_c p(x | c) / Σ_b τ_b p(x | b)
@@ -90,11 +91,11 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : (n_samples, n_features)
+        X : (n_samples, n_features), NaN where a cell is missing
         y : (n_samples,), class of each row
         sample_weight : (n_samples,), optional; weight 2 counts a row twice
         """
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
+        X, y = checked_rows(self, X, y, gaps=True)
         check_classification_targets(y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -135,7 +136,7 @@ class MixtureClassifier(ClassifierMixin, BaseEstimator):
 
     def _rows(self, X: Any) -> Any:
         check_is_fitted(self)
-        return validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        return checked_rows(self, X, gaps=True, reset=False)
 
     def predict(self, X: Any) -> Any:
         """(n_samples,): the most probable class of each row."""

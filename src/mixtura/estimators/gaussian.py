@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from mixtura.algorithms.classical import ClassicalEM
 from mixtura.algorithms.online import OnlineEM
@@ -21,7 +21,7 @@ from mixtura.errors import CollapseError
 from mixtura.estimators.base import Algorithm, BaseMixture, Climb
 from mixtura.estimators.covariance_types import components_of, precision_arrays
 from mixtura.estimators.inits import Inits
-from mixtura.estimators.starts import initial_responsibilities
+from mixtura.estimators.rows import checked_rows
 from mixtura.families.covariance import STRUCTURES, resolve_structure
 from mixtura.fitting import fit as fit_mixture
 from mixtura.mixture import Mixture
@@ -49,7 +49,7 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
     p(x) = Σ_k π_k N(x; μ_k, Σ_k)
 
     With scikit-learn's own parameters it starts, iterates and stops as scikit-learn does, to rounding. What is
-    mixtura's stands last and is off unless asked for.
+    mixtura's stands last and is off unless asked for. NaN is a missing cell: EM is exact on the others.
 
     Parameters
     ----------
@@ -200,7 +200,7 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
         if not hasattr(self, "weights_"):
             return self.fit(X, y, sample_weight)
         self._validate_params()
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        X = checked_rows(self, X, reset=False)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if self._learner is None:
@@ -236,7 +236,7 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
         given = [name for name, usual in OWN_RULES.items() if getattr(self, name) != usual]
         if given:
             raise ValueError(f"preset='mixtura' decides {', '.join(given)} itself; expected the defaults there.")
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        X = checked_rows(self, X, gaps=True, ensure_min_samples=2)
         self._precision = X.dtype
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -285,7 +285,7 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
             return inits.mixture(None, self.covariance_type).with_fixed(self.fixed)
         resp = inits.resp
         if resp is None:
-            resp = initial_responsibilities(X, int(self.n_components), self.init_params, random_state, sample_weight)
+            resp = self._drawn(X, algorithm.sweep, random_state, sample_weight)
         return inits.mixture(algorithm.start(resp), self.covariance_type).with_fixed(self.fixed)
 
     def _tolerance(self, X: Any, sample_weight: Array | None) -> float:

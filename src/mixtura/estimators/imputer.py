@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from mixtura.estimators.rows import TakesGaps, checked_rows
 from mixtura.estimators.searching import SEARCH_CONSTRAINTS, search_options
 from mixtura.fitting import fit
 from mixtura.mixture import Mixture
@@ -19,7 +20,7 @@ from mixtura.result import Fit
 from mixtura.validation import Array
 
 
-class MixtureImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class MixtureImputer(TakesGaps, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Missing cells (NaN) filled by a mixture that was fitted to the rows with their gaps.
 
     E[x_m | x_o] = Σ_k p(k | x_o) E[x_m | x_o, k], or a draw from p(x_m | x_o)
@@ -107,16 +108,4 @@ class MixtureImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self.mixture_.impute(rows, self.method, int(seed)).astype(rows.dtype, copy=False)
 
     def _rows(self, X: Any, reset: bool) -> Any:
-        return validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=[np.float64, np.float32],
-            ensure_all_finite="allow-nan",
-            ensure_min_samples=2 if reset else 1,
-        )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
+        return checked_rows(self, X, gaps=True, reset=reset, ensure_min_samples=2 if reset else 1)

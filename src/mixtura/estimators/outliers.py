@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from mixtura.densities.regions import highest_density_region
+from mixtura.estimators.rows import by_pattern, checked_rows
 from mixtura.estimators.searching import SEARCH_CONSTRAINTS, search_options
 from mixtura.fitting import fit
 from mixtura.mixture import Mixture
@@ -98,15 +99,15 @@ class MixtureOutlierDetector(OutlierMixin, BaseEstimator):
         y : ignored
         sample_weight : (n_samples,), optional; weight 2 counts a row twice
         """
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        X = checked_rows(self, X, gaps=self.contamination == "auto", ensure_min_samples=2)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         options = search_options(self)
         self.fit_: Fit = fit(X, self.n_components, self.structure, sample_weight=sample_weight, **options)
         self.mixture_: Mixture[Any] = self.fit_.mixture
         if self.contamination == "auto":
-            region = highest_density_region(self.mixture_, 1 - self.level, seed=options["seed"])
-            self.offset_ = region.log_threshold
+            self._seed = options["seed"]
+            self.offset_ = self._threshold(self.mixture_)
         else:
             self.offset_ = weighted_quantile(self.mixture_.log_prob(X), float(self.contamination), sample_weight)
         return self
@@ -114,17 +115,40 @@ class MixtureOutlierDetector(OutlierMixin, BaseEstimator):
     def score_samples(self, X: Any) -> Array:
         """(n_samples,): log p(x), nats: the smaller, the more of an outlier."""
         check_is_fitted(self)
-        return self.mixture_.log_prob(validate_data(self, X, reset=False, dtype=[np.float64, np.float32]))
+        return self.mixture_.log_prob(self._rows(X))
 
     def decision_function(self, X: Any) -> Array:
-        """(n_samples,): log p(x) − c, nats; negative for outliers."""
-        scores = self.score_samples(X)
-        return scores - self.offset_
+        """(n_samples,): log p(x) − c, nats; negative for outliers.
+
+        Where cells are missing both are those of the known columns alone; nothing known is no outlier.
+        """
+        check_is_fitted(self)
+        rows = self._rows(X)
+        scores, thresholds = self.mixture_.log_prob(rows), np.full(len(rows), self.offset_)
+        for seen, same in by_pattern(rows):
+            if not seen.all():
+                known = np.flatnonzero(seen).tolist()
+                thresholds[same] = self._threshold(self.mixture_.marginal(known)) if known else 0.0
+        differences: Array = scores - thresholds
+        return differences
 
     def predict(self, X: Any) -> Labels:
         """(n_samples,): −1 for outliers, 1 for the others."""
         inside = self.decision_function(X) >= 0
         return np.where(inside, 1, -1)
+
+    def _rows(self, X: Any) -> Any:
+        """A threshold of the training rows' own is for whole rows."""
+        return checked_rows(self, X, gaps=self.contamination == "auto", reset=False)
+
+    def _threshold(self, mixture: Mixture[Any]) -> float:
+        """The log-density, nats, below which the mixture has a share `level` of its rows."""
+        return highest_density_region(mixture, 1 - self.level, seed=self._seed).log_threshold
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.contamination == "auto"
+        return tags
 
 
 def weighted_quantile(values: Array, share: float, weights: Array | None = None) -> float:

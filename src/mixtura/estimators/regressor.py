@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, _fit_context
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from mixtura.estimators.rows import TakesGaps, by_pattern, checked_rows
 from mixtura.estimators.searching import SEARCH_CONSTRAINTS, search_options
 from mixtura.fitting import fit
 from mixtura.mixture import Mixture
@@ -17,7 +18,7 @@ from mixtura.result import Fit
 from mixtura.validation import Array
 
 
-class MixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
+class MixtureRegressor(TakesGaps, RegressorMixin, MultiOutputMixin, BaseEstimator):
     """Gaussian mixture regression: the conditional mean and covariance of y given x under their joint mixture.
 
     E[y | x] = Σ_k p(k | x) m_k(x),  Cov[y | x] = Σ_k p(k | x) (C_k + (m_k(x) − E[y | x])(m_k(x) − E[y | x])ᵀ)
@@ -83,13 +84,11 @@ class MixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : (n_samples, n_features)
+        X : (n_samples, n_features), NaN where a cell is missing
         y : (n_samples,) or (n_samples, n_outputs)
         sample_weight : (n_samples,), optional; weight 2 counts a row twice
         """
-        X, y = validate_data(
-            self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True, ensure_min_samples=2
-        )
+        X, y = checked_rows(self, X, y, gaps=True, multi_output=True, y_numeric=True, ensure_min_samples=2)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         outputs = y[:, None] if y.ndim == 1 else y
@@ -109,7 +108,7 @@ class MixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : (n_samples, n_features)
+        X : (n_samples, n_features); where a cell is missing the others are what y is conditional on
         return_std : also the conditional standard deviations, in the shape of the mean
         return_cov : also the conditional covariances, (n_samples, n_outputs, n_outputs); not with return_std
 
@@ -120,8 +119,7 @@ class MixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
         if return_std and return_cov:
             raise ValueError("return_std and return_cov are both True; the first is the root of the other's diagonal.")
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        mean, covariance = self.mixture_.conditional_moments(X, range(self.n_features_in_))
+        mean, covariance = self._moments(checked_rows(self, X, gaps=True, reset=False))
         shaped: Array = mean[:, 0] if self._flat else mean
         if return_cov:
             return shaped, covariance
@@ -129,3 +127,16 @@ class MixtureRegressor(RegressorMixin, MultiOutputMixin, BaseEstimator):
             std = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
             return shaped, std[:, 0] if self._flat else std
         return shaped
+
+    def _moments(self, X: Array) -> tuple[Array, Array]:
+        """Conditional mean (n, n_outputs) and covariance (n, n_outputs, n_outputs) of y given what is known of x."""
+        n_outputs = self.mixture_.n_features - self.n_features_in_
+        mean, covariance = np.empty((len(X), n_outputs)), np.empty((len(X), n_outputs, n_outputs))
+        for seen, rows in by_pattern(X):
+            if seen.any():
+                found = self.mixture_.conditional_moments(X[rows][:, seen], np.flatnonzero(seen).tolist())
+                mean[rows], covariance[rows] = found[0][:, -n_outputs:], found[1][:, -n_outputs:, -n_outputs:]
+            else:
+                mean[rows] = self.mixture_.mean[-n_outputs:]
+                covariance[rows] = self.mixture_.covariance[-n_outputs:, -n_outputs:]
+        return mean, covariance

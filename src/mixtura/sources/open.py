@@ -109,12 +109,7 @@ def open_source(
 
 def check_columns(source: Source) -> None:
     """Refuse columns that hold nothing, and constant ones: no Gaussian has a variance of zero."""
-    if isinstance(source, StratifiedSource):
-        empty = np.flatnonzero(source.missing.all(axis=0))
-        if len(empty):
-            raise DataError(
-                f"{source.quoted_column(int(empty[0]))} is missing in all {source.n_samples} rows; leave it out."
-            )
+    check_observed(source)
     lowest, highest = source.ranges
     constant = np.flatnonzero(lowest == highest)
     if len(constant):
@@ -124,4 +119,15 @@ def check_columns(source: Source) -> None:
         raise DataError(
             f"{source.quoted_column(j)} is constant: {lowest[j]} in all {source.n_samples} rows. "
             "It says nothing about groups and has no variance; leave it out."
+        )
+
+
+def check_observed(source: Source) -> None:
+    """Refuse columns that hold nothing."""
+    if not isinstance(source, StratifiedSource):
+        return
+    empty = np.flatnonzero(source.missing.all(axis=0))
+    if len(empty):
+        raise DataError(
+            f"{source.quoted_column(int(empty[0]))} is missing in all {source.n_samples} rows; leave it out."
         )
