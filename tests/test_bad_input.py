@@ -103,7 +103,11 @@ FITS = {
     "no starts": ({"n_starts": 0}, ParameterError, "n_starts is 0"),
     "negative seed": ({"seed": -1}, ParameterError, "seed is -1"),
     "no threads": ({"n_threads": 0}, ParameterError, "n_threads is 0; expected a whole number of at least 1"),
-    "unknown engine": ({"engine": "cuda"}, ParameterError, "engine is 'cuda'; expected 'native', 'reference' or None"),
+    "unknown engine": (
+        {"engine": "cuda"},
+        ParameterError,
+        "engine is 'cuda'; expected 'native', 'reference', 'standard'",
+    ),
     "names of too few columns": ({"columns": ["a"]}, ShapeError, "1 column names for 2 columns"),
     "names of too few components": (
         {"n_components": 2, "structure": "EII", "names": ["a"]},

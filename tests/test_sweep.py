@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 import mixtura as mx
+from mixtura.engines import resolve_engine
 from mixtura.errors import ParameterError
 from mixtura.families.covariance import STRUCTURES
 from mixtura.families.gaussian import Gaussian
 from mixtura.sources import as_source
 from mixtura.sweep import Sweep, evaluate, totals
 from mixtura.sweep.blocks import blocks
-from mixtura.sweep.engines import resolve_engine
 from mixtura.threads import thread_count
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from mixtura.errors import ShapeError
 from mixtura.sources import Source, as_source, by_columns
+from mixtura.sources.device import DeviceSource, host, is_other_array
+from mixtura.sources.kinds import in_kind_of, labels_in_kind_of
 from mixtura.validation import Array, Labels, as_responsibilities
 
 if TYPE_CHECKING:
@@ -41,19 +43,29 @@ class RowAnswers:
         return self._evaluate(X, "responsibilities")
 
     def predict(self, X: Any) -> Labels:
-        """(n_samples,): the component of largest responsibility, counted from 0; the first of equals; −1 for noise."""
-        from mixtura.sweep import labels_of
+        """(n_samples,): the component of largest responsibility, counted from 0; the first of equals; −1 for noise.
 
-        return labels_of(self._checked(X), self._whole)
+        Of a data frame in memory they are a series with its index. For an array of another library than NumPy (torch,
+        CuPy, …) this and every other answer about rows is an array of that library, where it lies.
+        """
+        from mixtura.sweep import evaluate_on_device, labels_of
+
+        source = self._checked(X)
+        if isinstance(source, DeviceSource):
+            return cast("Labels", evaluate_on_device(source, self._whole, "labels")[0])
+        return cast("Labels", labels_in_kind_of(X, labels_of(source, self._whole)))
 
     def uncertainty(self, X: Any) -> Array:
         """(n_samples,): 1 − max_k p(k | x), from 0 (certain) to 1 − 1/n_components.
 
         Computed as the sum of the other responsibilities, so that 1e-20 is not rounded to 0.
         """
-        from mixtura.sweep import uncertainty_of
+        from mixtura.sweep import evaluate_on_device, uncertainty_of
 
-        return uncertainty_of(self._checked(X), self._whole)
+        source = self._checked(X)
+        if isinstance(source, DeviceSource):
+            return cast("Array", evaluate_on_device(source, self._whole, "labels")[1])
+        return cast("Array", in_kind_of(X, uncertainty_of(source, self._whole)))
 
     def log_likelihood(self, X: Any, sample_weight: Any = None) -> float:
         """Σ_i w_i log p(x_i), total nats."""
@@ -64,7 +76,10 @@ class RowAnswers:
 
         It never exceeds `log_likelihood(X)` and equals it where `resp` are this mixture's own responsibilities.
         """
+        from mixtura.sweep import evaluate
+
         mixture = self._whole
+        resp = host(resp) if is_other_array(resp) else resp
         r = as_responsibilities(resp, as_source(X, sample_weight).n_samples)
         log_weights, noise = mixture.log_weights, mixture.noise
         if noise is not None:
@@ -72,7 +87,7 @@ class RowAnswers:
         if r.shape[1] != len(log_weights):
             also = "" if noise is None else ", and noise in one more column"
             raise ShapeError(f"resp has shape {r.shape} but there are {mixture.n_components} components{also}.")
-        joint = self.component_log_prob(X) + log_weights
+        joint = evaluate(self._checked(X), mixture, "component_log_prob") + log_weights
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.where(r > 0, r * (joint - np.log(r)), 0.0)
         weights = np.ones(len(r)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
@@ -107,9 +122,12 @@ class RowAnswers:
         return source
 
     def _evaluate(self, X: Any, what: str) -> Array:
-        from mixtura.sweep import evaluate
+        from mixtura.sweep import evaluate, evaluate_on_device
 
-        return evaluate(self._checked(X), self._whole, what)
+        source = self._checked(X)
+        if isinstance(source, DeviceSource):
+            return cast("Array", evaluate_on_device(source, self._whole, what))
+        return cast("Array", in_kind_of(X, evaluate(source, self._whole, what)))
 
     def _statistics(self, X: Any, sample_weight: Any) -> Statistics[Any]:
         from mixtura.sweep import Sweep

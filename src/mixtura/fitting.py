@@ -120,7 +120,7 @@ def fit(
     progress : called with a `Progress` after every candidate
     callback : called with every `Iteration` of the winner's climb
     n_threads : None is the machine's cores. Results do not depend on it.
-    engine : "native", "reference" or None for the fastest that serves
+    engine : "native", "reference" or None for the fastest that serves; "standard" reads X by the array API standard
 
     Returns
     -------
@@ -147,7 +147,7 @@ def fit(
     (2, True)
     """
     arguments = dict(locals())
-    source = open_source(X, sample_weight, columns, where, memory_limit)
+    source = open_source(X, sample_weight, columns, where, memory_limit, engine)
     if y is not None or groups is not None:
         source = with_knowledge(source, as_known(y, groups, source.n_samples))
     check_columns(source)

@@ -113,7 +113,7 @@ def em(
     tol : nats per row, optional: stop where Aitken's estimate of the remaining gain lies below it
     max_iter : optional: stop after that many iterations
     n_threads : threads of the compiled engine; None is the machine's cores. Results do not depend on it.
-    engine : "native", "reference" or None for the fastest that serves
+    engine : "native", "reference" or None for the fastest that serves; "standard" reads X by the array API standard
     regularization : "ratio", "penalty", "map" or an object (`mixtura.EigenvalueRatio`, `mixtura.Penalty`,
         `mixtura.ConjugatePrior`); None adds nothing. Under "ratio" EM starts at the nearest mixture that keeps it.
     fixed : what stays as it is in `theta`: "weights", "means" or "covariances", several of them, or component numbers
@@ -141,7 +141,7 @@ def em(
     1 -24.513 -11.079
     2 -10.956 -10.845
     """
-    source = rows_for(theta, X, sample_weight)
+    source = rows_for(theta, X, sample_weight, engine)
     if y is not None or groups is not None:
         known = as_known(y, groups, source.n_samples)
         if known is not None:
@@ -155,11 +155,11 @@ def em(
     return _iterate(sweep, sweep.admit(inward(theta, source.coordinates)), stop, max_iter)
 
 
-def rows_for(theta: Any, X: Any, sample_weight: Any = None) -> Source:
+def rows_for(theta: Any, X: Any, sample_weight: Any = None, engine: str | None = None) -> Source:
     """The rows that a mixture is to learn from, in its columns, after a look whether it is one and both fit."""
     if not isinstance(theta, Mixture):
         raise ParameterError(f"theta is {theta!r}; expected a mixtura.Mixture to start from.")
-    source = by_columns(as_source(X, sample_weight), theta.columns)
+    source = by_columns(as_source(X, sample_weight, engine), theta.columns)
     if source.n_features != theta.n_features:
         raise ShapeError(
             f"X has {source.n_features} columns but theta has {theta.n_features} features; expected as many."

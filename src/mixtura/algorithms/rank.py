@@ -48,7 +48,7 @@ def flat_directions(sweep: Sweep) -> Array:
     totals, source = sweep.totals, sweep.source
     spread = np.maximum(totals.spread, np.finfo(float).tiny)
     values, vectors = np.linalg.eigh(totals.scatter / np.outer(spread, spread) / totals.weight)
-    single = getattr(getattr(source, "X", None), "dtype", np.float64) == np.float32
+    single = source.dtype == np.float32
     flat = values < (SUSPECT_SINGLE if single else SUSPECT)
     suspects, others = vectors[:, flat] / spread[:, None], vectors[:, ~flat] / spread[:, None]
     if not flat.any():

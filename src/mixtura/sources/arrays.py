@@ -61,9 +61,7 @@ class ArraySource(Source):
             raise DataError(
                 f"X has shape {array.shape}: there are no rows to look at; expected at least one row and column."
             )
-        names = tuple(str(c) for c in columns) if columns is not None else None
-        if names is not None and len(names) != array.shape[1]:
-            raise ShapeError(f"{len(names)} column names for {array.shape[1]} columns; expected one name a column.")
+        names = None if columns is None else column_names(columns, array.shape[1])
         return cls(array, as_sample_weight(sample_weight, len(array)), names)
 
     @property
@@ -122,6 +120,14 @@ class ArraySource(Source):
         rows = edges[:-1] + (rng.random(n) * np.diff(edges)).astype(np.intp)
         weights = None if self.sample_weight is None else self.sample_weight[rows]
         return ArraySource(np.ascontiguousarray(self.X[rows]), weights, self.columns)
+
+
+def column_names(columns: Sequence[str], n_features: int) -> tuple[str, ...]:
+    """Names of columns, one each."""
+    names = tuple(str(c) for c in columns)
+    if len(names) != n_features:
+        raise ShapeError(f"{len(names)} column names for {n_features} columns; expected one name a column.")
+    return names
 
 
 def numeric_array(X: Any) -> npt.NDArray[Any]:

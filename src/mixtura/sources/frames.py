@@ -60,8 +60,7 @@ def frame_to_array(X: Any, columns: Sequence[str] | None = None) -> tuple[npt.ND
             raise DataError(f"the data frame has no column {name!r}; it has {', '.join(texts)}.{near}")
     frame = frame if columns is None else frame.select(list(columns))
     arrays = []
-    for name in frame.columns:
-        column = frame[name]
+    for name, column in zip(frame.columns, frame.iter_columns(), strict=True):  # names need not be texts
         dtype = column.dtype
         if not (dtype.is_numeric() or dtype == nw.Boolean):
             first = next((v for v in column.head(100).to_list() if v is not None), None)

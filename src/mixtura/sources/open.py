@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from mixtura.engines import resolve_engine
 from mixtura.errors import DataError, ParameterError
-from mixtura.sources.arrays import ArraySource
+from mixtura.sources.arrays import ArraySource, column_names
 from mixtura.sources.base import Source
+from mixtura.sources.device import DeviceSource, device, host, in_main_memory, is_other_array
 from mixtura.sources.frames import frame_to_array, is_eager_frame, is_frame
 from mixtura.sources.strata import StratifiedSource, source_of
 
 
-def as_source(X: Any, sample_weight: Any = None) -> Source:
+def as_source(X: Any, sample_weight: Any = None, engine: str | None = None) -> Source:
     """A source of an array, a data frame, a file path or a source.
 
     Parameters
     ----------
     X : array-like (n_samples, n_features) or (n_samples,), data frame, path or stream (see `scan`), or Source
     sample_weight : (n_samples,), optional
+    engine : that will read the rows, where it was asked for
 
     Raises
     ------
@@ -34,6 +38,8 @@ def as_source(X: Any, sample_weight: Any = None) -> Source:
         return X
     if is_dask(X):
         return _of_dask(X, sample_weight, None)
+    if is_other_array(X) or (isinstance(X, np.ndarray) and resolve_engine(engine) == "standard"):
+        return _of_other_array(X, sample_weight, resolve_engine(engine))
     if is_file_or_stream(X):
         from mixtura.sources.scan import scan
 
@@ -64,6 +70,19 @@ def _of_dask(X: Any, sample_weight: Any, columns: Sequence[str] | None) -> Sourc
     return DaskSource(X, columns)
 
 
+def _of_other_array(X: Any, sample_weight: Any, engine: str | None) -> Source:
+    """Rows in main memory go to the engines of arrays without a copy; others stay where they are."""
+    if engine != "standard":
+        shared = in_main_memory(X)
+        if shared is not None:
+            return source_of(shared, sample_weight)
+    if engine in ("native", "reference"):
+        raise ParameterError(
+            f"engine={engine!r} needs rows in main memory and X lies on {device(X)}; copy it there, or use None."
+        )
+    return DeviceSource.checked(X, None if sample_weight is None else host(sample_weight))
+
+
 def by_columns(source: Source, columns: tuple[str, ...] | None) -> Source:
     """The source with the columns that a mixture knows by name, in the mixture's order; unnamed ones go by position.
 
@@ -84,7 +103,12 @@ def by_columns(source: Source, columns: tuple[str, ...] | None) -> Source:
 
 
 def open_source(
-    X: Any, sample_weight: Any, columns: Sequence[str] | None, where: Any = None, memory_limit: int | str | None = None
+    X: Any,
+    sample_weight: Any,
+    columns: Sequence[str] | None,
+    where: Any = None,
+    memory_limit: int | str | None = None,
+    engine: str | None = None,
 ) -> Source:
     """The rows of a fit; `columns` choose among those of a file or data frame, and name those of an array."""
     if is_dask(X) and where is None:
@@ -99,9 +123,11 @@ def open_source(
     if columns is not None and not isinstance(X, Source) and is_frame(X):
         array, names = frame_to_array(X, columns)
         return source_of(array, sample_weight, names)
-    source = as_source(X, sample_weight)
+    source = as_source(X, sample_weight, engine)
     if columns is None:
         return source
+    if isinstance(source, DeviceSource):
+        return replace(source, columns=column_names(columns, source.n_features))
     if not isinstance(source, (ArraySource, StratifiedSource)):
         raise ParameterError("columns can be named for arrays, and chosen from data frames and files.")
     return source_of(source.X, source.sample_weight, columns)

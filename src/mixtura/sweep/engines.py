@@ -1,8 +1,7 @@
-"""Which engine evaluates a block: the compiled one where it serves, NumPy's reference for everything else."""
+"""Which engine evaluates rows in main memory: the compiled one where it serves, NumPy's reference for all else."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,16 +10,6 @@ import numpy as np
 from mixtura.errors import ParameterError
 from mixtura.families.base import Family
 from mixtura.sweep import native
-
-ENGINES = ("native", "reference")
-
-
-def resolve_engine(engine: str | None) -> str | None:
-    """The engine asked for, else MIXTURA_ENGINE, else None: the fastest that serves."""
-    asked = engine or os.environ.get("MIXTURA_ENGINE") or None
-    if asked is not None and asked not in ENGINES:
-        raise ParameterError(f"engine is {asked!r}; expected 'native', 'reference' or None.")
-    return asked
 
 
 def use_native(engine: str | None, components: Iterable[Family], dtype: np.dtype[Any]) -> bool:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mixtura.engines import resolve_engine
 from mixtura.sources.base import Chunk, Coordinates, Source
+from mixtura.sources.device import DeviceSource, host
 from mixtura.sources.strata import StratifiedSource
-from mixtura.sweep import incomplete, native, reference
+from mixtura.sweep import incomplete, native, reference, standard
 from mixtura.sweep.blocks import blocks
-from mixtura.sweep.engines import resolve_engine, use_native
+from mixtura.sweep.engines import use_native
 from mixtura.threads import thread_count
 from mixtura.validation import Array, Labels
 
@@ -39,10 +41,20 @@ def evaluate(
         coordinates, inner = _about_the_middle(source.X.dtype, mixture)
         incomplete.evaluate(source, coordinates, inner, what, out, thread_count(n_threads), resolve_engine(engine))
         return out
+    if isinstance(source, DeviceSource):
+        out[...] = host(evaluate_on_device(source, mixture, what))
+        return out
     for chunk in source.chunks():
         here = out[chunk.start : chunk.start + len(chunk.rows)]
         _evaluate_chunk(chunk, mixture, what, here, n_threads, engine)
     return out
+
+
+def evaluate_on_device(source: DeviceSource, mixture: Mixture[Any], what: str) -> Any:
+    """The same as an array of the library of the rows, where they lie; "labels" are those and `uncertainty_of`."""
+    coordinates, inner = _about_the_middle(source.dtype, mixture)
+    found = standard.evaluate(source, inner, coordinates, what)
+    return found if what in ("responsibilities", "labels") else found + coordinates.log_jacobian
 
 
 def labels_in_pieces(
@@ -56,6 +68,10 @@ def labels_in_pieces(
         coordinates, inner = _about_the_middle(source.X.dtype, mixture)
         labels, rest = incomplete.label(source, coordinates, inner, thread_count(n_threads), resolve_engine(engine))
         yield Chunk(source.X, source.weights, 0), labels, rest
+        return
+    if isinstance(source, DeviceSource):
+        labels, rest = (host(part) for part in evaluate_on_device(source, mixture, "labels"))
+        yield Chunk(source.X, source.sample_weight, 0), labels, rest
         return
     for chunk in source.chunks():
         for piece in blocks(chunk, PIECE_ROWS):

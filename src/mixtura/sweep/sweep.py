@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mixtura.engines import resolve_engine
 from mixtura.errors import ParameterError
 from mixtura.families.base import Family, Statistics
 from mixtura.families.covariance import STRUCTURES
@@ -18,9 +19,10 @@ from mixtura.families.prior import Prior
 from mixtura.families.ratio import Ratio
 from mixtura.regularization import Regularization, covariance_of
 from mixtura.sources.base import Coordinates, Source
+from mixtura.sources.device import DeviceSource
 from mixtura.sources.strata import StratifiedSource
-from mixtura.sweep import incomplete, native, reference
-from mixtura.sweep.engines import resolve_engine, use_native
+from mixtura.sweep import incomplete, native, reference, standard
+from mixtura.sweep.engines import use_native
 from mixtura.sweep.totals import Totals, complete, safe, wants_scatter
 from mixtura.threads import thread_count
 from mixtura.validation import Array
@@ -52,7 +54,7 @@ class Sweep:
     ----------
     source : Source
     n_threads : int, optional. Threads of the compiled engine; the result does not depend on them.
-    engine : "native", "reference" or None for the fastest that serves. MIXTURA_ENGINE sets the default.
+    engine : "native", "reference", "standard" or None for the fastest that serves. MIXTURA_ENGINE sets the default.
     regularization : optional. Statistics then carry its pseudo-data, and log-likelihood means that of rows and prior.
     coordinates : inner coordinates that mixtures are in, where those of the source itself are not the ones
     """
@@ -279,6 +281,8 @@ def _accumulated(
     n_threads: int,
 ) -> list[Statistics[Any]]:
     """Statistics of the rows of a source under each mixture: chunks are added in their order."""
+    if isinstance(source, DeviceSource):
+        return standard.accumulate(source, coordinates, mixtures, origins)
     totals: list[Statistics[Any]] | None = None
     for chunk in source.chunks():
         if use_native(engine, (m.components for m in mixtures), chunk.rows.dtype):
