@@ -79,8 +79,8 @@ def test_more_than_two_columns_or_too_many_rows_are_refused():
 
 def test_noise_is_refused():
     theta0 = mx.Mixture([0.9], mx.Gaussian([0.0], [1.0]), noise=mx.Noise(0.1, 3.0))
-    with pytest.raises(ParameterError, match="has noise"):
-        mx.explain(theta0, [0.0, 1.0])
+    with pytest.raises(ParameterError, match="draws no noise"):
+        mx.explain(theta0, [0.0, 1.0], iterations=1).explorer()
 
 
 def test_a_folder_is_no_file(exercise, tmp_path):

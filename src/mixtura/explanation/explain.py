@@ -33,7 +33,8 @@ def explain(
 
     Parameters
     ----------
-    theta0 : a Gaussian mixture, where EM starts; any number of components and columns, any structure
+    theta0 : a Gaussian mixture, where EM starts; any number of components and columns, any structure, with noise
+        or without
     X : (n_samples, n_features) array, data frame, or path of a CSV or Parquet file
     sample_weight : (n_samples,), optional; weight 2 counts a row twice
     iterations : optional: do that many M-steps, instead of going on until EM has converged
@@ -128,8 +129,6 @@ def _check(theta0: Any, tol: Any) -> None:
         )
     if theta0.fixed is not None:
         raise ParameterError("explain shows EM where every part moves; free theta0 first: theta0.with_fixed(None).")
-    if theta0.noise is not None:
-        raise ParameterError("theta0 has noise; EM is explained without: theta0.with_noise(None).")
     if theta0.components.constraint.n_factors:
         raise ParameterError(
             f"theta0 has structure {theta0.structure}; the M-step that is explained has no factors. "
@@ -178,7 +177,8 @@ def _climb(
 
 def _divergence(start: EStep, first: EStep, after: Mixture[Gaussian]) -> Array:
     """(n_samples,): Σ_k γ log(γ / γ'), taken of logarithms so that small responsibilities keep their digits."""
-    new = first.component_log_prob + after.log_weights - first.log_prob[:, None]
+    with np.errstate(divide="ignore"):
+        new = first.component_log_prob + np.log(after.proportions) - first.log_prob[:, None]
     old = start.responsibilities
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(old > 0, old * (np.log(old) - new), 0.0)

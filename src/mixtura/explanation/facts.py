@@ -31,9 +31,9 @@ class EStep:
     ----------
     component_log_prob : (n_samples, n_components), log p(x | k), nats
     log_prob : (n_samples,), log p(x), nats
-    responsibilities : (n_samples, n_components), γ
+    responsibilities : (n_samples, n_components), γ; where there is noise it has one more column, here and above
     uncertainty : (n_samples,), 1 − max_k γ
-    counts : (n_components,), Σ w γ
+    counts : (n_components,), Σ w γ; with noise one more
     """
 
     component_log_prob: Array = field(repr=False)
@@ -163,7 +163,7 @@ class Explanation:
     @cached_property
     def too_small(self) -> tuple[int, ...]:
         """Components that hold too few rows in the end for a covariance of their own."""
-        return too_small(self.mixture, self.end.counts)
+        return too_small(self.mixture, self.end.counts[: self.mixture.n_components])
 
     @property
     def _scale(self) -> float:

@@ -30,6 +30,7 @@ class Notation:
     weighted : whether rows have weights
     n_samples : rows
     index : M-steps done before the one that is explained: it leads from θ with this index to the next
+    noise : whether there is noise: the term k = 0, with N₀ = 1/V
     """
 
     gaussians: tuple[str, ...]
@@ -39,6 +40,7 @@ class Notation:
     weighted: bool
     n_samples: int
     index: int = 0
+    noise: bool = False
 
     @classmethod
     def of(cls, mixture: Mixture[Gaussian], n_samples: int, weighted: bool, index: int = 0) -> Notation:
@@ -52,11 +54,27 @@ class Notation:
             weighted,
             n_samples,
             index,
+            mixture.noise is not None,
         )
 
     @property
     def n_components(self) -> int:
         return len(self.gaussians)
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Whom a row can belong to: the components and, last, the noise."""
+        return (*self.gaussians, "noise") if self.noise else self.gaussians
+
+    @property
+    def indices(self) -> list[str]:
+        """The index of each owner in symbols: ₁, ₂, …, and ₀ for the noise."""
+        return [*(subscript(k + 1) for k in range(self.n_components)), *(["₀"] if self.noise else [])]
+
+    @property
+    def alone(self) -> bool:
+        """Whether every row belongs to the one component that there is."""
+        return len(self.owners) == 1
 
     @property
     def flat(self) -> bool:
@@ -99,7 +117,7 @@ class Notation:
     def gamma(self, k: int, i: int) -> str:
         """γ₁₀, with a comma where the two numbers would run together."""
         comma = "," if self.n_samples > 10 or self.n_components > 9 else ""
-        return f"γ{subscript(k + 1)}{comma}{subscript(i)}"
+        return f"γ{self.indices[k]}{comma}{subscript(i)}"
 
     @property
     def share(self) -> str:
@@ -115,7 +133,7 @@ class Notation:
         """π₁ N₁ + π₂ N₂ for the pattern `π{k} N{k}`; Σₖ πₖ Nₖ where there are many."""
         if self.many:
             return f"{total} {symbol.format(k='ₖ')}"
-        return added([symbol.format(k=subscript(k + 1)) for k in range(self.n_components)])
+        return added([symbol.format(k=index) for index in self.indices])
 
     # Words
 
@@ -127,11 +145,11 @@ class Notation:
 
     def names_of(self, components: Sequence[int]) -> str:
         """`Gaussian 1 and Gaussian 2`."""
-        return listed([self.gaussians[k] for k in components])
+        return listed([self.owners[k] for k in components])
 
     def short_names(self, components: Sequence[int]) -> str:
         """`2` for Gaussian 2, `1 = 2` where they are alike; names are written as they are."""
-        return " = ".join(str(k + 1) if self.numbered else self.gaussians[k] for k in components)
+        return " = ".join(str(k + 1) if self.numbered and k < self.n_components else self.owners[k] for k in components)
 
 
 def difference(x: float, mean: float) -> str:

@@ -3,7 +3,8 @@
 Components, rows and columns are in their own order, counted from 0; where components are singled out they are named.
 
     title, answers               the words: {key of a section: its answer}
-    n_samples, n_features, n_components, structure, components, columns
+    n_samples, n_features, n_components, structure, components, columns; noise where there is any, which is then last in
+                                 weights, counts and responsibilities
     parameters                   {numbers: how many there are, free: how many of them are free}
     theta0                       {weights, means (n_components, n_features), covariances (compact)}
     start                        {log_likelihood, rounded, log_prob, component_log_prob, responsibilities,
@@ -48,21 +49,22 @@ def record_of(facts: Explanation) -> dict[str, Any]:
         "n_components": theta.n_components,
         "structure": theta.structure,
         "components": list(notation.gaussians),
+        **({} if theta.noise is None else {"noise": theta.noise.to_dict()}),
         "columns": list(notation.columns),
-        "parameters": {"numbers": theta.n_parameters + (theta.n_components > 1), "free": theta.n_parameters},
+        "parameters": {"numbers": theta.n_parameters + (not notation.alone), "free": theta.n_parameters},
         "theta0": _parameters(theta),
-        "start": _start(facts, notation.gaussians),
+        "start": _start(facts, notation.owners),
         "first_step": _first_step(facts, notation.gaussians),
         "bound": _bound(facts),
         "path": _path(facts),
-        "end": _end(facts, notation.gaussians),
+        "end": _end(facts, notation.owners),
     }
 
 
 def _parameters(mixture: Mixture[Gaussian]) -> dict[str, Any]:
     components = mixture.components
     return {
-        "weights": mixture.weights.tolist(),
+        "weights": mixture.proportions.tolist(),
         "means": components.means.tolist(),
         "covariances": components.covariances.tolist(),
     }

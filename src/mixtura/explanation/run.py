@@ -25,7 +25,7 @@ def run_table(facts: Explanation) -> Table:
         "lower_bound": np.array([np.nan, *(it.lower_bound for it in facts.iterations)]),
         "remaining_gain": np.array([np.nan if not np.isfinite(g) else g for g in facts.remaining_gains]),
     }
-    weights = np.stack([theta.weights for theta in stack])
+    weights = np.stack([theta.proportions for theta in stack])
     means = np.stack([theta.components.means for theta in stack])
     covariances = np.stack([theta.components.covariance_matrices for theta in stack])
     for k, name in enumerate(notation.gaussians):
@@ -36,4 +36,6 @@ def run_table(facts: Explanation) -> Table:
             columns[f"variance of {name} in {column}"] = covariances[:, k, i, i]
             for j in range(i):
                 columns[f"covariance of {name} in {notation.columns[j]} and {column}"] = covariances[:, k, j, i]
+    if notation.noise:
+        columns["weight of noise"] = weights[:, -1]
     return Table(columns)

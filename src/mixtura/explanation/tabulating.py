@@ -76,6 +76,11 @@ def parameter_tables(notation: Notation, mixture: Mixture[Gaussian], caption: st
         for j, name in enumerate(notation.columns):
             header.append(f"σ² of {name}")
             cells.append(aligned(variances[:, j]))
+    if mixture.noise is not None:
+        blank = [""] * (len(cells) - 2)
+        cells = [
+            [*column, end] for column, end in zip(cells, ("noise", number(mixture.noise.weight), *blank), strict=True)
+        ]
     first = Table(tuple(header), tuple(zip(*cells, strict=True)), caption, texts=(0,))
     if notation.form != "full" or len(notation.columns) > FULL_MATRIX:
         return [first]

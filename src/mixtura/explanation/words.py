@@ -20,7 +20,7 @@ def count_of(n: float, one: str, many: str | None = None) -> str:
 def title_of(facts: Explanation) -> str:
     """What is explained, in a line."""
     n, d, k = len(facts.rows), facts.theta0.n_features, facts.theta0.n_components
-    of_what = count_of(k, "Gaussian")
+    of_what = count_of(k, "Gaussian") + ("" if facts.theta0.noise is None else " and noise")
     shape = count_of(n, "row") if d == 1 else f"{count_of(n, 'row')} of {d} columns"
     return f"EM step by step: a mixture of {of_what} for {shape}"
 

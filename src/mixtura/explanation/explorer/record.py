@@ -88,6 +88,10 @@ def _check(facts: Explanation) -> None:
             f"the explorer draws one or two columns and this run has {d}; explain two of them, from "
             f"theta0.marginal({pair!r}) and the rows of those columns."
         )
+    if facts.theta0.noise is not None:
+        raise ParameterError(
+            "the explorer draws no noise; print the explanation, or explain theta0.with_noise(None) step by step."
+        )
     if n > MAX_ROWS:
         raise ParameterError(
             f"the explorer shows at most {MAX_ROWS} rows and this run has {n}; explain a sample of them."

@@ -31,6 +31,8 @@ def density(facts: Explanation) -> Section:
 
 
 def _answer(facts: Explanation, notation: Notation) -> str:
+    if notation.noise:
+        return _with_noise(facts, notation)
     n_free = facts.theta0.n_parameters
     if notation.n_components == 1:
         what = listed(_symbols(notation)[1:]) if notation.flat else _counts(facts, notation)
@@ -43,6 +45,16 @@ def _answer(facts: Explanation, notation: Notation) -> str:
     return f"A mixture with {count_of(n_free + 1, 'parameter')}: {what}. {n_free} of them are free, because {total}."
 
 
+def _with_noise(facts: Explanation, notation: Notation) -> str:
+    """The same where rows may belong to none."""
+    n_free, (what, proportions) = facts.theta0.n_parameters, (_counts(facts, notation), notation.n_components + 1)
+    return (
+        f"{count_of(notation.n_components, 'Gaussian')} and noise, which is the term k = 0: it has the same density, "
+        f"N₀(x) = 1/V, everywhere. There are {proportions} proportions, {what}, and the volume V, which EM leaves as "
+        f"it is. {n_free} are free, because the proportions sum to 1."
+    )
+
+
 def _symbols(notation: Notation) -> list[str]:
     index = [subscript(k + 1) for k in range(notation.n_components)]
     variances = ["σ²"] if notation.shared else [f"σ{i}²" for i in index]
@@ -52,12 +64,14 @@ def _symbols(notation: Notation) -> list[str]:
 def _counts(facts: Explanation, notation: Notation) -> str:
     k, d = notation.n_components, len(notation.columns)
     n_covariance = facts.theta0.components.constraint.covariance_parameters(k, d)
-    proportions = [] if k == 1 else [f"{k} proportions πₖ"]
+    proportions = [] if k == 1 or notation.noise else [f"{k} proportions πₖ"]
     means = f"{count_of(k * d, 'number')} in the means μₖ"
     return listed([*proportions, means, f"{n_covariance} in the {'variance' if notation.flat else 'covariance'}s"])
 
 
 def _density(notation: Notation) -> list[str]:
+    if notation.noise:
+        return [f"Σₖ πₖ {notation.normal('ₖ')} + π₀/V"]
     if notation.n_components == 1:
         return [notation.normal("₁")]
     general = f"Σₖ πₖ {notation.normal('ₖ')}"
@@ -86,8 +100,10 @@ def _with_numbers(facts: Explanation, notation: Notation) -> list[Formula]:
     terms = []
     for k in range(notation.n_components):
         centre = number(means[k, 0]) if notation.flat else vector(means[k].tolist())
-        weight = f"{number(theta.weights[k])} " if notation.n_components > 1 else ""
+        weight = f"{number(theta.weights[k])} " if not notation.alone else ""
         terms.append(f"{weight}N(x | {centre}, {_covariance(facts, notation, k)})")
+    if theta.noise is not None:
+        terms.append(f"{number(theta.noise.weight)} / {number(theta.noise.volume)}")
     return [Formula.chain("p(x; θ₀)", added(terms))]
 
 

@@ -25,7 +25,8 @@ def e_step(facts: Explanation) -> Section:
         "e_step",
         "The E-step",
         "What is p(y = k | x; θ), the probability that Gaussian k made x?",
-        f"p(y = k | x; θ) = {_rule(notation)}, by Bayes' rule, where Nₖ = {notation.normal('ₖ')}.",
+        f"p(y = k | x; θ) = {_rule(notation)}, by Bayes' rule, where Nₖ = {notation.normal('ₖ')}"
+        f"{', and N₀ = 1/V for the noise' if notation.noise else ''}.",
         (
             Formula.chain("γₖᵢ", f"p(y = k | xᵢ; {notation.before})", "πₖ Nₖ(xᵢ) / Σⱼ πⱼ Nⱼ(xᵢ)"),
             *_one_row(facts, notation),
@@ -36,7 +37,7 @@ def e_step(facts: Explanation) -> Section:
 
 
 def _rule(notation: Notation) -> str:
-    if notation.n_components == 1:
+    if notation.alone:
         return "π₁ N₁ / (π₁ N₁) = 1"
     below = "Σⱼ πⱼ Nⱼ" if notation.many else f"({notation.over_components('π{k} N{k}')})"
     return f"πₖ Nₖ / {below}"
@@ -57,7 +58,7 @@ def row_formula(facts: Explanation, notation: Notation, i: int) -> Formula:
     start, theta = facts.start, facts.theta0
     k = start.winners[i][0]
     terms = [
-        f"{number(theta.weights[j])}·{exp_number(start.component_log_prob[i, j])}" for j in range(theta.n_components)
+        f"{number(weight)}·{exp_number(start.component_log_prob[i, j])}" for j, weight in enumerate(theta.proportions)
     ]
     return Formula.chain(
         notation.gamma(k, i), f"{terms[k]} / ({added(terms, MANY)})", number(start.responsibilities[i, k])
@@ -68,21 +69,22 @@ def _responsibilities(facts: Explanation, notation: Notation) -> Table:
     start = facts.start
     shown = telling_rows(start.uncertainty)
     header, cells = row_columns(notation, facts.rows, shown)
-    for k in range(notation.n_components):
-        header.append(f"γ{subscript(k + 1)}ᵢ")
+    for k, index in enumerate(notation.indices):
+        header.append(f"γ{index}ᵢ")
         cells.append([number(v) for v in start.responsibilities[shown, k]])
-    lead = len(header) - notation.n_components
+    lead = len(header) - len(notation.indices)
     what = "Σ wγ" if notation.weighted else "Σ γ"
     footer = [what, *[""] * (lead - 1), *aligned(start.counts)]
     return table(header, cells, left_out(shown, len(facts.rows), "least certain"), footer)
 
 
 def _counts(facts: Explanation, notation: Notation) -> str:
-    if notation.n_components == 1:
+    if notation.alone:
         return "There is only one Gaussian, so every row belongs to it with probability 1."
     w = "wᵢ " if notation.weighted else ""
+    holder = "each Gaussian, and the noise (k = 0)," if notation.noise else "each Gaussian"
     return (
-        f"Each row's responsibilities sum to 1. The last line, nₖ = Σᵢ {w}γₖᵢ, is how many rows each Gaussian "
+        f"Each row's responsibilities sum to 1. The last line, nₖ = Σᵢ {w}γₖᵢ, is how many rows {holder} "
         f"effectively holds; together they are n = {number(facts.total_weight)}, {notation.total}."
     )
 
@@ -115,19 +117,19 @@ def given_to(step: EStep, notation: Notation) -> str:
     if row_by_row(step, notation):
         tie = " (an equals sign marks a tie)" if any(len(w) > 1 for w in step.winners) else ""
         return f"{', '.join(notation.short_names(w) for w in step.winners)}{tie}"
-    firsts = np.bincount(step.labels, minlength=notation.n_components).tolist()
-    return listed([f"{count_of(n, 'row')} to {g}" for n, g in zip(firsts, notation.gaussians, strict=True)])
+    firsts = np.bincount(step.labels, minlength=len(notation.owners)).tolist()
+    return listed([f"{count_of(n, 'row')} to {g}" for n, g in zip(firsts, notation.owners, strict=True)])
 
 
 def _certainty(facts: Explanation, notation: Notation) -> list[Block]:
     start = facts.start
-    if notation.n_components == 1:
+    if notation.alone:
         return []
     shown = telling_rows(start.uncertainty)
     header, cells = row_columns(notation, facts.rows, shown)
     header += ["given to", "with probability"]
     best = start.responsibilities.max(axis=1)
-    cells.append([" = ".join(notation.gaussians[k] for k in start.winners[i]) for i in shown])
+    cells.append([" = ".join(notation.owners[k] for k in start.winners[i]) for i in shown])
     cells.append([probability(best[i], start.uncertainty[i]) for i in shown])
     caption = left_out(shown, len(facts.rows), "least certain")
     return [table(header, cells, caption), Paragraph(_least_and_most(start, notation))]

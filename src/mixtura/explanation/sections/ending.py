@@ -57,7 +57,7 @@ def _alive(facts: Explanation) -> list[int]:
 
 
 def _blocks(facts: Explanation, notation: Notation) -> list[Block]:
-    many = notation.n_components > 1
+    many = not notation.alone
     texts = [
         f"The log-likelihood is {nats(facts.log_likelihood)}; at the start it was {nats(facts.log_likelihoods[0])}.",
         _travel_words(facts, notation),
@@ -102,7 +102,7 @@ def _optimum_words(facts: Explanation) -> str:
         return (
             f"This end is not sound: {trouble_in_short(facts)}, so the log-likelihood here says nothing (see the path)."
         )
-    if facts.theta0.n_components == 1:
+    if notation_of(facts).alone:
         return "With one Gaussian EM needs a single M-step: this is the maximum of the likelihood in closed form."
     twins = _twins(facts)
     if twins:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mixtura.explanation.document import Formula, Section, Table
 from mixtura.explanation.facts import Explanation
 from mixtura.explanation.notation import MANY, Notation
-from mixtura.explanation.numbers import added, added_of, aligned, exp_number, nats, number, subscript, tenth
+from mixtura.explanation.numbers import added, added_of, aligned, exp_number, nats, number, tenth
 from mixtura.explanation.tabulating import left_out, row_columns, table, telling_rows
 from mixtura.explanation.words import notation_of
 
@@ -25,14 +25,16 @@ def likelihood(facts: Explanation) -> Section:
 
 def _symbols(notation: Notation) -> Formula:
     w = "wᵢ " if notation.weighted else ""
-    inner = notation.normal("₁", "xᵢ") if notation.n_components == 1 else f"Σₖ πₖ {notation.normal('ₖ', 'xᵢ')}"
+    inner = notation.normal("₁", "xᵢ") if notation.alone else f"Σₖ πₖ {notation.normal('ₖ', 'xᵢ')}"
+    if notation.noise:
+        inner = f"({inner} + π₀/V)"
     return Formula.chain(f"ℓ({notation.before})", f"Σᵢ {w}log p(xᵢ; {notation.before})", f"Σᵢ {w}log {inner}")
 
 
 def _one_row(facts: Explanation, notation: Notation) -> Formula:
     theta, start = facts.theta0, facts.start
     terms = [
-        f"{number(theta.weights[k])}·{exp_number(start.component_log_prob[0, k])}" for k in range(theta.n_components)
+        f"{number(weight)}·{exp_number(start.component_log_prob[0, k])}" for k, weight in enumerate(theta.proportions)
     ]
     return Formula.chain(
         f"p({notation.point(facts.rows[0])}; {notation.before})",
@@ -49,9 +51,9 @@ def _rows(facts: Explanation, notation: Notation) -> Table:
     if facts.sample_weight is not None:
         header.append("wᵢ")
         cells.append(aligned(facts.sample_weight[shown]))
-    if 1 < notation.n_components <= 4 - len(notation.columns):
-        for k in range(notation.n_components):
-            header.append(f"N{subscript(k + 1)}(xᵢ)")
+    if 1 < len(notation.owners) <= 4 - len(notation.columns):
+        for k, index in enumerate(notation.indices):
+            header.append(f"N{index}(xᵢ)")
             cells.append([exp_number(v) for v in start.component_log_prob[shown, k]])
     header += [f"p(xᵢ; {notation.before})", f"log p(xᵢ; {notation.before})"]
     cells += [[exp_number(v) for v in start.log_prob[shown]], [nats(v) for v in start.log_prob[shown]]]

@@ -16,7 +16,7 @@ def m_step(facts: Explanation) -> Section:
     notation = notation_of(facts)
     variance = variance_formula(facts.theta0.structure, notation)
     g = notation.share
-    weight = f"π̂ₖ = Σᵢ {g} / n" if notation.n_components > 1 else "π̂₁ = 1"
+    weight = "π̂₁ = 1" if notation.alone else f"π̂ₖ = Σᵢ {g} / n"
     result = parameter_tables(notation, facts.mixtures[1], "After the first M-step, θ₁ is:")
     return Section(
         "m_step",
@@ -41,6 +41,11 @@ def _objective(notation: Notation) -> list[Block]:
         Paragraph(
             "This is Jensen's bound at the E-step's γ. Its last term does not contain θ, and weights, means and "
             "variances can be found one after the other by setting derivatives to zero."
+            + (
+                " For the noise, k = 0, log N₀ = −log V is constant: of it only the weight π₀ is found."
+                if notation.noise
+                else ""
+            )
         ),
     ]
 
@@ -76,7 +81,7 @@ def _variance(facts: Explanation, notation: Notation, variance: VarianceFormula)
 
 def _weight(facts: Explanation, notation: Notation) -> list[Block]:
     g = notation.share
-    if notation.n_components == 1:
+    if notation.alone:
         return [Paragraph("The weight. With one component the constraint leaves only π̂₁ = 1.")]
     whole = "n = Σᵢ wᵢ" if notation.weighted else "n"
     return [

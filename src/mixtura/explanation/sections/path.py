@@ -69,10 +69,10 @@ def _tables(facts: Explanation, notation: Notation, shown: Sequence[int]) -> lis
     bounds = ["", *(nats(it.lower_bound) for it in facts.iterations)]
     header = ["t", "bound F(θₜ, γ)", "ℓ(θₜ)"]
     cells = [steps, [bounds[t] for t in shown], [nats(facts.log_likelihoods[t]) for t in shown]]
-    weights = np.stack([facts.mixtures[t].weights for t in shown])
-    if notation.n_components > 1:
-        header += [f"π{subscript(k + 1)}" for k in range(notation.n_components)]
-        cells += [aligned(weights[:, k], 5) for k in range(notation.n_components)]
+    weights = np.stack([facts.mixtures[t].proportions for t in shown])
+    if not notation.alone:
+        header += [f"π{index}" for index in notation.indices]
+        cells += [aligned(column, 5) for column in weights.T]
     if notation.flat:
         _append(header, cells, *_means(facts, notation, shown))
         _append(header, cells, *_sizes(facts, notation, shown))

@@ -28,14 +28,11 @@ def mean_numbers(facts: Explanation, notation: Notation) -> list[Block]:
 
 def weight_numbers(facts: Explanation, notation: Notation) -> list[Block]:
     """π̂ of each component."""
-    total = number(facts.total_weight)
+    total, proportions = number(facts.total_weight), facts.mixtures[1].proportions
+    written = written_out(facts, notation) + ([notation.n_components] if notation.noise else [])
     return [
-        Formula.chain(
-            f"π̂{subscript(k + 1)}",
-            f"{number(facts.start.counts[k])} / {total}",
-            number(facts.mixtures[1].weights[k]),
-        )
-        for k in written_out(facts, notation)
+        Formula.chain(f"π̂{notation.indices[k]}", f"{number(facts.start.counts[k])} / {total}", number(proportions[k]))
+        for k in written
     ]
 
 
@@ -79,7 +76,7 @@ def _pooled(facts: Explanation, notation: Notation) -> Formula:
     """(W₁ + W₂) / n with Wₖ the weighted sum of squares of one component."""
     weights = facts.row_weights[:, None] * facts.start.responsibilities
     sums = [number(float(weights[:, k] @ _squares(facts, notation, k))) for k in range(notation.n_components)]
-    d, n = len(notation.columns), number(facts.total_weight)
+    d, n = len(notation.columns), number(float(facts.start.counts[: notation.n_components].sum()))
     over = f"({d}·{n})" if notation.form == "spherical" and d > 1 else n
     value = number(facts.mixtures[1].components.covariance_matrices[0, 0, 0])
     return Formula.chain(_hat("σ̂", "", notation, "²"), f"({added(sums)}) / {over}", value)

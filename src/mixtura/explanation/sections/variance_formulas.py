@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mixtura.explanation.notation import Notation
 from mixtura.families.covariance import STRUCTURES
@@ -45,7 +45,11 @@ def variance_formula(structure: str, notation: Notation) -> VarianceFormula:
             f"The structure {structure} ({description}) ties parts of the covariances together; F is maximised under "
             "that constraint:",
         )
-    return BUILDERS[structure](g)
+    found = BUILDERS[structure](g)
+    if not notation.noise:
+        return found
+    right = found.right.replace("/ n", "/ (n − n₀)").replace("(D n)", "(D (n − n₀))")
+    return replace(found, right=right)
 
 
 def _v(g: str) -> VarianceFormula:
