@@ -131,6 +131,18 @@ def test_edda(structure):
     assert 1 - classifier.fit(X, species).score(X, species) == pytest.approx(expected["error"])
 
 
+def test_mclustda():
+    """MclustDA(G = 1:2): a number of components and a structure a class; XXX is EEE of one group."""
+    X, species, expected = ROWS["iris"], np.repeat([0, 1, 2], 50), R["MclustDA"]
+    classifier = pytest.importorskip("mixtura.estimators.classifier").MixtureClassifier(n_components=[1, 2])
+    found = classifier.fit(X, species)
+    assert [m.structure for m in found.mixtures_] == [s.replace("XXX", "EEE") for s in expected["models"]]
+    assert [m.n_components for m in found.mixtures_] == expected["G"]
+    joint = np.column_stack([m.log_prob(X) for m in found.mixtures_]) + np.log(found.priors_)
+    assert np.logaddexp.reduce(joint, axis=1).sum() == pytest.approx(expected["log_likelihood"], abs=2e-4)
+    assert 1 - found.score(X, species) == pytest.approx(expected["error"])
+
+
 def test_partitions_compare_alike():
     a, b = R["partitions"]["a"], R["partitions"]["b"]
     assert mx.classification_error(a, b) == pytest.approx(R["partitions"]["error"])

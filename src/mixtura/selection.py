@@ -160,9 +160,12 @@ def best_of(candidates: Sequence[Candidate], criterion: str) -> Candidate | None
 
 
 def ranking(candidates: Sequence[Candidate], criterion: str) -> list[Candidate]:
-    """Sound candidates, smallest criterion first; equals in favour of fewer parameters."""
+    """Sound candidates, smallest criterion first; equals in favour of fewer parameters, then of the first tried.
+
+    Values are equal to 12 digits: with one component several structures are the same model, and rounding names none.
+    """
     sound = [c for c in candidates if not c.trouble]
-    return sorted(sound, key=lambda c: (getattr(c, criterion), c.n_parameters))
+    return sorted(sound, key=lambda c: (float(f"{getattr(c, criterion):.12g}"), c.n_parameters))
 
 
 def check_criterion(criterion: str) -> str:
