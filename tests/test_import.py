@@ -43,6 +43,11 @@ def test_estimators_say_what_to_install():
     assert "ImportError: mixtura's estimators need scikit-learn 1.9 or newer: pip install" in found.stderr
 
 
+def test_estimators_load_what_scikit_learn_loads_and_no_more():
+    theirs = loaded_by("import sklearn.mixture")
+    assert loaded_by("from mixtura import GaussianMixture") - theirs == {"mixtura"}
+
+
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="no attribute 'Gausian'"):
         _ = mx.Gausian

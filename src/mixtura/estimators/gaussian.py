@@ -9,7 +9,7 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import _fit_context, clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
@@ -167,9 +167,9 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
 
     # Fitting
 
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Labels:
         """Estimate the parameters, and say to which component each row belongs; parameters as for `fit`."""
-        self._validate_params()
         self._learner = None
         if self.preset == "mixtura":
             return self._fit_mixtura(X, sample_weight)
