@@ -82,7 +82,11 @@ FITS = {
         DataError,
         "inf in row 2, column 0",
     ),
-    "noise and gaps": ({"X": broken(3, 1, np.nan), "noise": True}, ParameterError, "no density for rows with missing"),
+    "a bare volume and gaps": (
+        {"X": broken(3, 1, np.nan), "noise": mx.Noise(0.1, 3.0)},
+        ParameterError,
+        "only its volume was given",
+    ),
     "cross-validation and gaps": ({"X": broken(3, 1, np.nan), "criterion": "cv"}, ParameterError, "missing cells"),
     "one row": ({"X": [[1.0, 2.0]], "n_components": 1}, DataError, "one row; a spread needs at least two"),
     "fewer rows than components": ({"n_components": 21}, DataError, "n_components is 21 but there are 20 rows"),

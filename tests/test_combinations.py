@@ -25,7 +25,7 @@ ASKS = {
     "sets": {"y": (RNG.random((90, 3)) < 0.6) | (np.arange(3) == CLASS[:, None])},
     "priors": {"y": RNG.random((90, 3)) + 0.1},
     "groups": {"groups": np.where(RNG.random(90) < 0.5, -1, np.arange(90) // 3)},
-    "noise": {"noise": mx.Noise(0.05, float(np.log(np.ptp(WHOLE, axis=0)).sum()))},
+    "noise": {"noise": mx.Noise.between(0.05, WHOLE.min(axis=0), WHOLE.max(axis=0))},
     "fixed means": {"fixed": "means"},
     "fixed weights": {"fixed": "weights"},
     "fixed covariances": {"fixed": "covariances"},
@@ -34,7 +34,6 @@ ASKS = {
     "penalty": {"regularization": "penalty"},
 }
 REFUSED = {
-    ("gaps", "noise"): "no density for rows with missing cells",
     ("priors", "noise"): "noise has no prior of its own",
     ("groups", "noise"): "belongs to no group",
     ("fixed weights", "equal weights"): "weights are equal by assumption",

@@ -265,7 +265,7 @@ def test_what_needs_whole_rows_says_so():
         with pytest.raises(DataError, match=r"missing|NaN"):
             call()
     noisy = theta.with_noise(mx.Noise(0.1, 3.0))
-    with pytest.raises(ParameterError, match="no density for rows with missing cells"):
+    with pytest.raises(ParameterError, match="only its volume was given"):
         noisy.log_prob(X)
 
 

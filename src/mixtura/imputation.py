@@ -9,11 +9,12 @@ import numpy as np
 
 from mixtura.errors import ParameterError
 from mixtura.families.gaussian import Gaussian
+from mixtura.noise import Box
 from mixtura.sources.arrays import ArraySource
 from mixtura.sources.base import Coordinates, Source
 from mixtura.sources.strata import Batch, StratifiedSource
-from mixtura.sweep.incomplete import Look, gaussian, look
-from mixtura.sweep.reference import log_sum_exp
+from mixtura.sweep.incomplete import Look, gaussian, look, noise_log_prob
+from mixtura.sweep.reference import log_sum_exp, log_weights
 from mixtura.validation import Array
 
 if TYPE_CHECKING:
@@ -66,21 +67,30 @@ def _values(
     components = gaussian(source, inner)
     for batch in source.incomplete_batches():
         seen = look(components, batch, coordinates)
-        resp = log_sum_exp(seen.log_prob + inner.log_weights)[2]
-        u = _drawn(components, seen, batch, resp, rng) if rng is not None else _mean(components, seen, resp)
+        joint = seen.log_prob
+        if inner.noise is not None:
+            joint = np.column_stack([joint, noise_log_prob(inner.noise, batch)])
+        resp = log_sum_exp(joint + log_weights(inner))[2]
+        box = None if inner.noise is None else inner.noise.known_box("filling")
+        u = _mean(components, seen, resp, box) if rng is None else _drawn(components, seen, batch, resp, box, rng)
         yield batch, _outward(coordinates, u)
 
 
-def _mean(components: Gaussian, seen: Look, resp: Array) -> Array:
-    """(m, D): Σ_k r_k E[x | x_o, k]."""
-    mean: Array = np.einsum("nk,nkd->nd", resp, components.means + _unwhiten(components, seen.z))
-    return mean
+def _mean(components: Gaussian, seen: Look, resp: Array, box: Box | None) -> Array:
+    """(m, D): Σ_k r_k E[x | x_o, k]; of noise the middle of its box."""
+    mean: Array = np.einsum(
+        "nk,nkd->nd", resp[:, : components.n_components], components.means + _unwhiten(components, seen.z)
+    )
+    return mean if box is None else mean + resp[:, -1:] * box.centre
 
 
-def _drawn(components: Gaussian, seen: Look, batch: Batch, resp: Array, rng: np.random.Generator) -> Array:
+def _drawn(
+    components: Gaussian, seen: Look, batch: Batch, resp: Array, box: Box | None, rng: np.random.Generator
+) -> Array:
     """(m, D): a component by its responsibility, then the missing cells from their conditional distribution."""
     below = rng.random(len(resp))[:, None] > np.cumsum(resp, axis=1)
-    label = np.minimum(below.sum(axis=1), components.n_components - 1)
+    owner = np.minimum(below.sum(axis=1), resp.shape[1] - 1)
+    label = np.minimum(owner, components.n_components - 1)
     noise = rng.standard_normal((len(resp), components.n_features))
     rows = np.arange(len(resp))
     if components.constraint.form.ndim < 2:
@@ -90,6 +100,10 @@ def _drawn(components: Gaussian, seen: Look, batch: Batch, resp: Array, rng: np.
         z = seen.z[rows, label] + (roots[batch.pattern, label] @ noise[..., None])[..., 0]
     wide = np.broadcast_to(z[:, None, :], seen.z.shape)
     drawn: Array = components.means[label] + _unwhiten(components, wide)[rows, label]
+    if box is None:
+        return drawn
+    strays = owner == components.n_components
+    drawn[strays] = box.sample(int(strays.sum()), rng)
     return drawn
 
 

@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mixtura.errors import DataError, ParameterError
-from mixtura.noise import Noise, smallest_box
+from mixtura.imputation import completed
+from mixtura.noise import Box, Noise, smallest_box
 from mixtura.sources import ArraySource, Source
 from mixtura.sources.strata import StratifiedSource
+from mixtura.sweep import Sweep
 from mixtura.validation import Array, Flags
 
 
@@ -37,15 +39,14 @@ def background_of(noise: Any, source: Source) -> Background | None:
     """What `noise` asks for: True, flags (n_samples,) of rows, or a `Noise` whose volume stays; None for none."""
     if noise is None or noise is False:
         return None
-    if isinstance(source, StratifiedSource) and not source.has_gaps:
+    box: Box | None = None
+    if isinstance(source, StratifiedSource):
         if source.known is not None:
             source.known.check_noise()
-        source = source.whole()
-    if isinstance(source, StratifiedSource):
-        raise ParameterError(
-            "noise is uniform over a volume of all columns and has no density for rows with missing cells; leave these "
-            "rows out or fill them, or fit without noise."
-        )
+        if source.has_gaps:  # rows are looked at filled, and the box lies along the columns: so do its parts then
+            box = Box.between(*source.ranges)
+            noise = np.asarray(noise)[source.counted] if np.shape(noise) == (source.n_samples,) else noise
+        source = completed(Sweep(source)) if source.has_gaps else source.whole()
     rows, weights, flags = _looked_at(noise, source)
     if flags is None:
         flags = looks_like_noise(rows)
@@ -55,7 +56,7 @@ def background_of(noise: Any, source: Source) -> Background | None:
         found = noise
     else:
         share = float(flags.mean() if weights is None else weights[flags].sum() / weights.sum())
-        found = Noise.within(min(max(share, LEAST_SHARE), MOST_SHARE), smallest_box(source))
+        found = Noise.within(min(max(share, LEAST_SHARE), MOST_SHARE), box or smallest_box(source))
     groups = ArraySource(rows[~flags], None if weights is None else weights[~flags], source.columns)
     return Background(found, groups)
 

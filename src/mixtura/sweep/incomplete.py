@@ -20,6 +20,7 @@ from mixtura.families.covariance import resolve_structure
 from mixtura.families.gaussian import LOG_2PI, Gaussian, GaussianMoments
 from mixtura.linalg import diagonals
 from mixtura.noise import LABEL as NOISE
+from mixtura.noise import Noise
 from mixtura.sources.base import Coordinates
 from mixtura.sources.strata import Batch, Numbers, StratifiedSource, Stratum
 from mixtura.sweep import native, reference
@@ -42,11 +43,23 @@ def gaussian(source: StratifiedSource, mixture: Mixture[Any]) -> Gaussian:
             f"of structure {components.structure}; leave these rows out or fill them."
         )
     if mixture.noise is not None and source.has_gaps:
-        raise ParameterError(
-            "noise is uniform over a volume of all columns and has no density for rows with missing cells; leave these "
-            "rows out or fill them, or fit without noise."
-        )
+        box = mixture.noise.known_box("the density of rows with missing cells")
+        if not box.is_along_columns:
+            raise ParameterError(
+                "rows with missing cells need noise in a box along the columns, and this one is turned: fewer columns "
+                "of it are not uniform. Take mixtura.Noise.between(weight, lowest, highest), leave these rows out, or "
+                "the noise: .with_noise(None)."
+            )
     return components
+
+
+def noise_log_prob(noise: Noise, batch: Batch) -> Array:
+    """(m,): log-density of the noise at the known cells, nats: one over the volume of the box in their columns."""
+    if noise.box is None or batch.seen.all():
+        return np.full(len(batch.rows), -noise.log_volume)
+    low, high = noise.box.ends
+    of_pattern: Array = batch.seen.astype(np.float64) @ np.log(high - low)
+    return -of_pattern[batch.pattern]
 
 
 def known_first(factors: Array, seen: Flags) -> tuple[Array, Array]:
@@ -251,7 +264,7 @@ def posterior(mixture: Mixture[Any], batch: Batch, log_prob: Array) -> Posterior
     joint, known = log_prob, batch.known
     log_weights = reference.log_weights(mixture)
     if mixture.noise is not None:
-        joint = np.pad(joint, ((0, 0), (0, 1)), constant_values=-mixture.noise.log_volume)
+        joint = np.column_stack([joint, noise_log_prob(mixture.noise, batch)])
     if known is not None:
         with np.errstate(divide="ignore"):
             prior = np.log(known.evidence(mixture.n_components))
@@ -317,7 +330,8 @@ def _marginals(
         (lower,), (rotation,) = known_first(components.factors, seen)
     of_mixture = marginal(components, observed, lower)
     of_origin = of_mixture if origin is components else marginal(origin, observed, lower)
-    here = type(mixture).trusted(mixture.weights, of_mixture)
+    noise = mixture.noise and mixture.noise.of_columns(observed.tolist(), components.n_features, "a row with gaps")
+    here = type(mixture).trusted(mixture.weights, of_mixture, noise=noise)
     return here, of_origin, rotation, Coordinates(coordinates.centre[observed], coordinates.scale)
 
 
@@ -338,8 +352,10 @@ def evaluate(
     large, batches = source.strata
     for batch in batches:
         component = look(inner.components, batch, coordinates).log_prob
+        if inner.noise is not None:
+            component = np.column_stack([component, noise_log_prob(inner.noise, batch)])
         n_seen = batch.seen.sum(axis=1)[batch.pattern]
-        log_prob, _, resp = reference.log_sum_exp(component + inner.log_weights)
+        log_prob, _, resp = reference.log_sum_exp(component + reference.log_weights(inner))
         shift = -np.log(coordinates.scale) * n_seen
         whole = component + shift[:, None] if what == "component_log_prob" else resp
         out[batch.numbers] = log_prob + shift if what == "log_prob" else whole
