@@ -10,8 +10,10 @@ import pytest
 from scipy.optimize import minimize
 
 import mixtura as mx
+from mixtura import _core
 from mixtura.errors import ParameterError, ShapeError, StructureError
-from mixtura.families.factor_analysis import along_principal_axes, best_loadings, improve, turned_towards
+from mixtura.families.factor_analysis import along_principal_axes, best_loadings, climbed, improve, turned_towards
+from mixtura.linalg import lower_from_square_roots
 
 # Covariances of six ability tests, 112 persons (Smith & Stanley 1983; R's data set `ability.cov`): general, picture,
 # blocks, maze, reading, vocab.
@@ -52,7 +54,7 @@ def groups(n: int, d: int, q: int, k: int, apart: float, seed: int) -> tuple[np.
 def test_one_component_gives_the_published_factor_analysis(q, uniquenesses, statistic):
     """R's `factanal(covmat = ability.cov)`, its help page: uniquenesses, and the χ² statistic for q."""
     R = correlations()
-    loadings, found = improve(np.linalg.cholesky(R)[None], np.ones((1, 6)), q, np.full(6, 1e-8), rounds=300)
+    loadings, found = climbed(np.linalg.cholesky(R)[None], np.ones((1, 6)), q, np.full(6, 1e-8), rounds=300)
     np.testing.assert_allclose(found[0], uniquenesses, atol=6e-4)
     lack = objective(R, loadings[0], found[0]) - np.linalg.slogdet(R)[1] - 6
     assert (112 - 1 - (2 * 6 + 5) / 6 - 2 * q / 3) * lack == pytest.approx(statistic, abs=0.006)
@@ -81,7 +83,7 @@ def test_each_step_of_the_m_step_lowers_its_objective():
     for _ in range(40):
         loadings = best_loadings(root[None], uniquenesses, 3)
         middle = objective(S, loadings[0], uniquenesses[0])
-        _, uniquenesses = improve(root[None], uniquenesses, 3, floor, rounds=1)
+        _, uniquenesses = climbed(root[None], uniquenesses, 3, floor, rounds=1)
         after = objective(S, loadings[0], uniquenesses[0])
         assert before + 1e-11 >= middle >= after - 1e-11
         before = after
@@ -251,3 +253,52 @@ def test_what_makes_no_sense_is_refused():
         mx.fit_many([X, X], 2, "FA1")
     with pytest.raises(StructureError, match="ratio"):
         mx.fit(X, 2, "FA1", regularization="ratio")
+
+
+def test_compiled_m_step_is_the_one_in_numpy():
+    """Both climb the same objective: no step rises, and the core ends where exact eigenvectors do."""
+    rng = np.random.default_rng(7)
+    roots = rng.normal(size=(2, 12, 40)) * rng.uniform(0.1, 10, size=(2, 12, 1)) / np.sqrt(40)
+    roots[:, :, :3] += 2 * rng.normal(size=(2, 12, 3))
+    S, floor = roots @ np.swapaxes(roots, 1, 2), np.full(12, 1e-9)
+    start = climbed(roots, np.einsum("kii->ki", S), 3, floor)
+    loadings, own = start
+    for _ in range(200):
+        better = improve(roots, loadings, own, floor)
+        for k in range(2):
+            assert objective(S[k], better[0][k], better[1][k]) <= objective(S[k], loadings[k], own[k]) + 1e-11
+        loadings, own = better
+    _, exact = climbed(roots, start[1], 3, floor, rounds=400)
+    np.testing.assert_allclose(own, exact, rtol=1e-5)
+
+
+def test_graded_components_and_missing_factors_are_left_to_numpy():
+    rng = np.random.default_rng(9)
+    roots, floor = rng.normal(size=(3, 8, 8)), np.full(8, 1e-12)
+    loadings, own = climbed(roots, np.ones((3, 8)), 2, floor)
+    own[1, 4] = 1e-14
+    loadings[2, :, 1] = 0
+    _, _, served = _core.factor_step(roots, loadings, own, floor, 2)
+    assert served.tolist() == [True, False, False]
+    np.testing.assert_array_equal(improve(roots, loadings, own, floor)[1][1:], climbed(roots, own, 2, floor)[1][1:])
+
+
+def test_factor_of_loadings_and_uniquenesses():
+    rng = np.random.default_rng(4)
+    loadings, own = rng.normal(size=(2, 9, 4)), 10.0 ** rng.uniform(-12, 3, size=(2, 9))
+    L = _core.factor_sum(loadings, own)
+    expected = np.concatenate([loadings, np.sqrt(own)[:, :, None] * np.eye(9)], axis=2)
+    np.testing.assert_allclose(L, lower_from_square_roots(expected), rtol=1e-7, atol=1e-13)
+    assert np.all(np.triu(L, 1) == 0)
+
+
+def test_one_component_agrees_with_scikit_learn():
+    """Log-likelihood, and ΛΛᵀ, which no rotation changes, of `FactorAnalysis` (another algorithm) at its tightest."""
+    decomposition = pytest.importorskip("sklearn.decomposition")
+    X, _ = groups(300, 9, 2, 1, 0.0, 3)
+    peer = decomposition.FactorAnalysis(2, tol=1e-12, max_iter=20_000, svd_method="lapack").fit(X)
+    found = mx.fit(X, 1, "FA2", tol=1e-12)
+    assert found.log_likelihood == pytest.approx(peer.score(X) * len(X), abs=1e-5)
+    loadings = found.mixture.components.loadings[0]
+    np.testing.assert_allclose(loadings @ loadings.T, peer.components_.T @ peer.components_, atol=2e-4)
+    np.testing.assert_allclose(found.mixture.components.uniquenesses[0], peer.noise_variance_, rtol=2e-4)

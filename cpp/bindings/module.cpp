@@ -122,6 +122,7 @@ void bind_starts(nb::module_& m);  // starts.cpp
 void bind_climb(nb::module_& m);  // climb.cpp
 void bind_agglomerate(nb::module_& m);  // agglomerate.cpp
 void bind_shared_parts(nb::module_& m);  // shared_parts.cpp
+void bind_factor_analysis(nb::module_& m);  // factor_analysis.cpp
 
 std::vector<std::string> instruction_sets() {
     std::vector<std::string> names;
@@ -154,5 +155,6 @@ NB_MODULE(_core, m) {
     bind_climb(m);
     bind_agglomerate(m);
     bind_shared_parts(m);
+    bind_factor_analysis(m);
     m.def("vector_function", vector_function, "name"_a, "x"_a);
 }

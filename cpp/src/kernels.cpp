@@ -1,6 +1,7 @@
 // Everything that is compiled once for each instruction set; MIXTURA_ARCH names this one (see simd.hpp).
 #include "mixtura/climb.hpp"
 #include "mixtura/evaluate.hpp"
+#include "mixtura/factor_analysis.hpp"
 #include "mixtura/nearest.hpp"
 #include "mixtura/partition.hpp"
 #include "mixtura/scan.hpp"
@@ -55,6 +56,8 @@ const Engine engine = {
     make_group,
     make<Climb, Task, ClimbRequest>,
     share_parts,
+    factor_step,
+    factor_sum,
     map<double, exp_of<double>>,
     map<float, exp_of<float>>,
     map<double, log_of<double>>,

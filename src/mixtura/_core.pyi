@@ -218,6 +218,18 @@ def shared_parts(structure: str, counts: _Float, old: _Float, roots: _Float, rou
     left so. The NumPy twin is mixtura.families.shared_parts.
     """
 
+def factor_step(
+    roots: _Float, loadings: _Float, uniquenesses: _Float, floor: _Float, rounds: int
+) -> tuple[_Float, _Float, NDArray[np.bool_]]:
+    """Rounds of an M-step of K factor analysers, from old ones: loadings (K, D, q), uniquenesses (K, D), served (K,).
+
+    roots (K, D, r): R R' is the mean scatter; floor (D,), the smallest standard deviation. What is not served, graded
+    parts and loadings of a rank below q, has undefined results. The NumPy twin is mixtura.families.factor_analysis.
+    """
+
+def factor_sum(loadings: _Float, uniquenesses: _Float) -> _Float:
+    """Lower triangular factors (K, D, D) of Lambda Lambda' + Psi."""
+
 def agglomerate(counts: _Float, means: _Float, scatter: _Float, tau: float, nu: float) -> NDArray[np.int32]:
     """Merge G groups two at a time, always those whose merging costs least, until one is left.
 

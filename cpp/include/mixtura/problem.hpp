@@ -175,6 +175,10 @@ struct Engine {
     Task* (*climb)(const ClimbRequest&);
     // Roots (K, ...) become factors that keep the structure, in place: parts, K, D, counts, old factors, roots, rounds.
     bool (*share_parts)(Parts, std::int64_t, std::int64_t, const double*, const double*, double*, int);
+    // One component: D, rank of the root, q, root, floor, loadings and uniquenesses in place, rounds; false: not served.
+    bool (*factor_step)(std::int64_t, std::int64_t, std::int64_t, const double*, const double*, double*, double*, int);
+    // D, q, loadings, uniquenesses, lower triangular factor of their covariance.
+    void (*factor_sum)(std::int64_t, std::int64_t, const double*, const double*, double*);
     void (*exponential64)(const double* x, double* out, std::int64_t n);
     void (*exponential32)(const float* x, float* out, std::int64_t n);
     void (*logarithm64)(const double* x, double* out, std::int64_t n);

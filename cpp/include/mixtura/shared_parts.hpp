@@ -6,6 +6,7 @@
 // EM step), and the volume comes last, so that the squares left are one a row and column, as everywhere.
 #pragma once
 
+#include "jacobi.hpp"
 #include "mstep.hpp"
 
 namespace mixtura::MIXTURA_ARCH {
@@ -27,7 +28,7 @@ public:
                 for (std::int64_t j = 0; j < D_; ++j)
                     rows_[(i * K_ + k) * D_ + j] = j <= i ? scale * factors[(k * D_ + i) * D_ + j] : 0;
         }
-        orthogonalise(rows_.get(), K_ * D_, axes);
+        orthogonalise(rows_.get(), D_, K_ * D_, axes);
     }
 
     // R_k -> L_k in place; false where something is not finite. `old` are the factors before: only their volumes count.
@@ -133,7 +134,7 @@ private:
         for (std::int64_t k = 0; k < K_; ++k) {
             double *work = other_.get(), *axes = rows_.get() + k * D_ * D_;
             std::memcpy(work, roots + k * D_ * D_, D_ * D_ * sizeof(double));
-            orthogonalise(work, D_, axes);
+            orthogonalise(work, D_, D_, axes);
             for (std::int64_t j = 0; j < D_; ++j) spread_[k * D_ + j] = square(work + j * D_, D_);
             for (std::int64_t i = 0; i < D_; ++i)  // sort, largest first
                 for (std::int64_t j = i + 1; j < D_; ++j)
@@ -201,7 +202,7 @@ private:
             for (std::int64_t i = 0; i < D_; ++i)
                 for (std::int64_t j = 0; j < D_; ++j)
                     rows_[(i * K_ + k) * D_ + j] = std::sqrt(counts[k]) * factors[(k * D_ + i) * D_ + j];
-        orthogonalise(rows_.get(), K_ * D_, turn_.get());
+        orthogonalise(rows_.get(), D_, K_ * D_, turn_.get());
         turned(factors, turn_.get(), rows_.get());
         turned(factors, axes, other_.get());
         if (objective(counts, rows_.get()) < objective(counts, other_.get()))
@@ -271,56 +272,6 @@ private:
         return std::fabs(s);
     }
 
-    // One-sided Jacobi: rotates the D rows (D, width) until each is orthogonal to the others; columns of `axes` are the
-    // directions along which they lie then.
-    void orthogonalise(double* rows, std::int64_t width, double* axes) const {
-        for (std::int64_t i = 0; i < D_ * D_; ++i) axes[i] = i % (D_ + 1) == 0 ? 1 : 0;
-        for (int round = 0; round < 60; ++round) {
-            double worst = 0;
-            for (std::int64_t i = 0; i < D_; ++i)
-                for (std::int64_t j = i + 1; j < D_; ++j) {
-                    double *a = rows + i * width, *b = rows + j * width;
-                    double aa = 0, bb = 0, ab = 0, c, s;
-                    products(a, b, width, aa, bb, ab);
-                    const double size = std::sqrt(aa) * std::sqrt(bb);
-                    if (!(std::fabs(ab) > 1e-14 * size)) continue;
-                    worst = std::fmax(worst, std::fabs(ab) / size);
-                    half_angle(aa - bb, 2 * ab, c, s);
-                    turn_pair(a, b, width, 1, c, s);
-                    turn_pair(axes + i, axes + j, D_, D_, c, s);
-                }
-            if (worst <= 1e-7) break;  // what is left is of the square of this
-        }
-    }
-    static void products(const double* a, const double* b, std::int64_t n, double& aa, double& bb, double& ab) {
-        for (std::int64_t m = 0; m < n; ++m) {
-            aa += a[m] * a[m];
-            bb += b[m] * b[m];
-            ab += a[m] * b[m];
-        }
-    }
-    // cosine and sine of half the angle of (x, y), in [-pi / 2, pi / 2]
-    static void half_angle(double x, double y, double& c, double& s) {
-        const double length = std::sqrt(x * x + y * y);
-        c = 1;
-        s = 0;
-        if (!(length > 0)) return;
-        if (x >= 0) {
-            c = std::sqrt(0.5 * (1 + x / length));
-            s = 0.5 * y / length / c;
-        } else {
-            s = std::copysign(std::sqrt(0.5 * (1 - x / length)), y);
-            c = 0.5 * y / length / s;
-        }
-    }
-    // a <- c a + s b, b <- c b - s a
-    static void turn_pair(double* a, double* b, std::int64_t n, std::int64_t step, double c, double s) {
-        for (std::int64_t m = 0; m < n * step; m += step) {
-            const double x = a[m], y = b[m];
-            a[m] = c * x + s * y;
-            b[m] = c * y - s * x;
-        }
-    }
     // Lower triangular L (D, D) with L L' = M M' for M (D, width), by modified Gram-Schmidt on its rows; M is used up.
     void lower(double* M, std::int64_t width, double* L) const {
         for (std::int64_t i = 0; i < D_; ++i) {
@@ -341,11 +292,6 @@ private:
         const double kept = a;
         a = b;
         b = kept;
-    }
-    static double square(const double* x, std::int64_t n) {
-        double total = 0;
-        for (std::int64_t i = 0; i < n; ++i) total += x[i] * x[i];
-        return total;
     }
     static bool finite(const double* x, std::int64_t n) {
         for (std::int64_t i = 0; i < n; ++i)

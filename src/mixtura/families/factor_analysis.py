@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+from mixtura import _core
 from mixtura.linalg import lower_from_square_roots, solve_lower_stack
 from mixtura.validation import Array
 
@@ -46,7 +47,26 @@ def factor_parameters(n_components: int, n_features: int, n_factors: int) -> int
     return n_components * (n_features * (n_factors + 1) - n_factors * (n_factors - 1) // 2)
 
 
-def improve(
+def improve(roots: Array, loadings: Array, uniquenesses: Array, floor: Array) -> tuple[Array, Array]:
+    """Better loadings (K, D, q) and uniquenesses (K, D) than old ones: an M-step, by the compiled core where it serves.
+
+    The core takes Λ to its best within a Krylov space about the old one. Components that are graded, or start from
+    fewer than q factors, are done by `climbed`.
+
+    Parameters
+    ----------
+    roots : (K, D, r), R with R Rᵀ = S, the mean scatter
+    loadings, uniquenesses : those to begin with
+    floor : (D,), the smallest standard deviation
+    """
+    better, own, served = _core.factor_step(roots, loadings, uniquenesses, floor, ROUNDS)
+    if not served.all():
+        rest = ~served
+        better[rest], own[rest] = climbed(roots[rest], uniquenesses[rest], loadings.shape[2], floor)
+    return better, own
+
+
+def climbed(
     roots: Array, uniquenesses: Array, n_factors: int, floor: Array, rounds: int = ROUNDS
 ) -> tuple[Array, Array]:
     """Loadings (K, D, q) and uniquenesses (K, D) after some rounds from old uniquenesses.

@@ -8,13 +8,14 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from mixtura.errors import ParameterError, ShapeError
+from mixtura import _core
+from mixtura.errors import DataError, ParameterError, ShapeError
 from mixtura.families.base import Held, MStep
 from mixtura.families.covariance import Structure, resolve_structure
 from mixtura.families.factor_analysis import along_principal_axes, improve, turned_towards
 from mixtura.families.gaussian import Gaussian, GaussianMoments, as_means
 from mixtura.families.prior import Prior
-from mixtura.linalg import diagonals, lower_from_square_roots, semidefinite_root
+from mixtura.linalg import diagonals, semidefinite_root
 from mixtura.validation import Array, Flags, as_array, frozen
 
 FLAT = 2.0
@@ -86,8 +87,7 @@ class FactorAnalyzers(Gaussian):
     def _set(self, means: Array, loadings: Array, uniquenesses: Array, structure: Structure) -> None:
         self._means, self._structure, self._covariances = frozen(means), structure, None
         self._loadings, self._uniquenesses = frozen(loadings), frozen(uniquenesses)
-        own = np.sqrt(uniquenesses)[:, :, None] * np.eye(means.shape[1])
-        self._factors = frozen(lower_from_square_roots(np.concatenate([loadings, own], axis=2)))
+        self._factors = frozen(_core.factor_sum(self._loadings, self._uniquenesses))
 
     @classmethod
     def standard(cls, means: Array, spread: Array, structure: Structure) -> Self:
@@ -145,7 +145,7 @@ class FactorAnalyzers(Gaussian):
 
     def _updated(self, means: Array, scatter: Array, counts: Array, floor: Array) -> tuple[Self, Flags]:
         roots = self._factors @ _thin_root(scatter / counts[:, None, None])
-        loadings, uniquenesses = improve(roots, self._uniquenesses, self.n_factors, floor)
+        loadings, uniquenesses = improve(roots, self._loadings, self._uniquenesses, floor)
         loadings = turned_towards(loadings, self._loadings, uniquenesses)
         new = self.from_parts(means, loadings, uniquenesses, self._structure)
         lifted = np.any(uniquenesses <= floor**2 * (1 + 1e-9), axis=1)
@@ -173,7 +173,14 @@ class FactorAnalyzers(Gaussian):
     def out_of(self, centre: Array, scale: float) -> Self:
         loadings = along_principal_axes(self._loadings, self._uniquenesses)
         means = self._means * scale + centre
-        return self.from_parts(means, loadings * scale, self._uniquenesses * scale**2, self._structure)
+        with np.errstate(over="ignore"):
+            uniquenesses = self._uniquenesses * scale * scale
+        if not np.all((uniquenesses >= np.finfo(float).tiny) & np.isfinite(uniquenesses)):
+            raise DataError(
+                f"rows spread by about {scale:.3g}, and float64 does not hold the variances of each column that factor "
+                "analysers have. Multiply the columns by a power of ten."
+            )
+        return self.from_parts(means, loadings * scale, uniquenesses, self._structure)
 
     def to_dict(self) -> dict[str, Any]:
         return {

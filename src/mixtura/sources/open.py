@@ -133,6 +133,14 @@ def open_source(
     return source_of(source.X, source.sample_weight, columns)
 
 
+SMALLEST_SCALE = 1e-290
+"""Data units: the inverse of the rows' usual spread is still far from infinite, and the spread has all its digits."""
+
+WIDEST_RANGE = 60
+"""Powers of ten about the scale in which each column's range must lie: fourth powers (common axes turn by squares of
+squares) and their rounding units are normal numbers."""
+
+
 def check_columns(source: Source) -> None:
     """Refuse columns that hold nothing, and constant ones: no Gaussian has a variance of zero."""
     check_observed(source)
@@ -146,6 +154,7 @@ def check_columns(source: Source) -> None:
             f"{source.quoted_column(j)} is constant: {lowest[j]} in all {source.n_samples} rows. "
             "It says nothing about groups and has no variance; leave it out."
         )
+    check_scales(source)
 
 
 def check_observed(source: Source) -> None:
@@ -156,4 +165,39 @@ def check_observed(source: Source) -> None:
     if len(empty):
         raise DataError(
             f"{source.quoted_column(int(empty[0]))} is missing in all {source.n_samples} rows; leave it out."
+        )
+
+
+def check_scales(source: Source) -> None:
+    """Refuse rows whose squares, in the one power of two that serves all columns, leave the range of float64.
+
+    Raises
+    ------
+    DataError
+        Names the columns and says what to do.
+    """
+    lowest, highest = source.ranges
+    scale, name = source.coordinates.scale, source.quoted_column
+    with np.errstate(over="ignore"):
+        width, logs = highest - lowest, np.log10(highest / 2 - lowest / 2) + np.log10(2)
+    wide, narrow = int(np.argmax(logs)), int(np.argmin(logs))
+    if not np.isfinite(width[wide]):
+        raise DataError(
+            f"{name(wide)} spans {lowest[wide]:.3g} to {highest[wide]:.3g}, more than float64 can subtract. "
+            "Divide it by a power of ten."
+        )
+    if scale < SMALLEST_SCALE:
+        raise DataError(
+            f"values of {name(wide)} differ by {width[wide]:.3g} at most and as a rule by {scale:.3g}, where float64 "
+            "runs out of digits. Multiply all columns by a power of ten."
+        )
+    if logs[wide] > np.log10(scale) + WIDEST_RANGE:
+        raise DataError(
+            f"{name(wide)} spans {width[wide]:.3g}, but half of the rows of every column lie within about {scale:.3g}: "
+            "float64 does not hold the squares of both. Look for rows that are wrong, or rescale the column."
+        )
+    if logs[narrow] < np.log10(scale) - WIDEST_RANGE:
+        raise DataError(
+            f"{name(wide)} spans {width[wide]:.3g} and {name(narrow)} only {width[narrow]:.3g}: float64 does not hold "
+            "the squares of both. Divide each column by a unit of its own size."
         )
