@@ -34,6 +34,13 @@ def faithful() -> Any:
     return mx.explain(start.with_names(columns=["eruptions", "waiting"]), FAITHFUL)
 
 
+@pytest.fixture(scope="module")
+def noise() -> Any:
+    """One Gaussian and noise: a run whose rows can belong to none."""
+    theta0 = mx.Mixture([0.7], mx.Gaussian([3.0], [4.0]), noise=mx.Noise.between(0.3, -12, 20))
+    return mx.explain(theta0, [-1, 0, 1, 0.5, -0.4, 14, -9, 18])
+
+
 def written(facts: Any, folder: Path) -> Path:
     facts.explorer(folder / "explorer.html")
     return folder / "explorer.html"
@@ -51,7 +58,7 @@ def cells(page: Any, selector: str) -> list[list[str]]:
     return page.locator(f"{selector} tbody tr").evaluate_all(script)
 
 
-@pytest.mark.parametrize("which", ["exercise", "faithful"])
+@pytest.mark.parametrize("which", ["exercise", "faithful", "noise"])
 def test_every_half_step_shows_the_numbers_of_the_run(which, request, open_page, tmp_path):
     facts = request.getfixturevalue(which)
     page = open_page(written(facts, tmp_path))
@@ -70,11 +77,13 @@ def test_every_half_step_shows_the_numbers_of_the_run(which, request, open_page,
     assert page.locator("#forward").is_disabled()
 
 
-def test_responsibilities_are_those_of_the_library_to_every_digit_shown(exercise, open_page, tmp_path):
-    page = open_page(written(exercise, tmp_path))
+@pytest.mark.parametrize("which", ["exercise", "noise"])
+def test_responsibilities_are_those_of_the_library_to_every_digit_shown(which, request, open_page, tmp_path):
+    facts = request.getfixturevalue(which)
+    page = open_page(written(facts, tmp_path))
     for t in range(3):
         press(page, 1 if t == 0 else 2)
-        step = one_step(exercise, t)
+        step = one_step(facts, t)
         resp = step.start.responsibilities
         assert [row[-2:] for row in cells(page, "#responsibilities")] == [list(map(number, row)) for row in resp]
         for i in range(len(resp)):
@@ -131,7 +140,7 @@ def test_bound_and_log_likelihood_in_the_page_are_the_library_s(weighted, faithf
         np.testing.assert_allclose(got["bound"], facts.iterations[t].lower_bound, rtol=1e-12)
 
 
-@pytest.mark.parametrize("which", ["exercise", "faithful"])
+@pytest.mark.parametrize("which", ["exercise", "faithful", "noise"])
 def test_the_bound_lies_below_touches_and_the_m_step_goes_to_its_top(which, request, open_page, tmp_path):
     page = open_page(written(request.getfixturevalue(which), tmp_path))
     for parameter in range(page.locator("#parameter option").count()):

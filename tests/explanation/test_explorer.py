@@ -77,10 +77,12 @@ def test_more_than_two_columns_or_too_many_rows_are_refused():
         mx.explain(long, np.arange(MAX_ROWS + 1.0), iterations=1).explorer()
 
 
-def test_noise_is_refused():
+def test_noise_is_the_last_of_those_that_a_row_can_belong_to():
     theta0 = mx.Mixture([0.9], mx.Gaussian([0.0], [1.0]), noise=mx.Noise(0.1, 3.0))
-    with pytest.raises(ParameterError, match="draws no noise"):
-        mx.explain(theta0, [0.0, 1.0], iterations=1).explorer()
+    record = explorer_record(mx.explain(theta0, [0.0, 1.0, 9.0], iterations=1))
+    assert record["gaussians"][-1] == "noise"
+    assert record["mixtures"]["0"]["noise_log_density"] == -3.0
+    assert record["mixtures"]["0"]["weights"] == [0.9, 0.1]
 
 
 def test_a_folder_is_no_file(exercise, tmp_path):

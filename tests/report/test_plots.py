@@ -62,3 +62,11 @@ def test_a_missing_matplotlib_is_named_with_what_to_install(monkeypatch):
 
 def test_a_fit_draws_itself(ax):
     assert mx.fit(FAITHFUL, 2, "EEE").plot(ax) is ax
+
+
+def test_noise_is_a_level_line_over_its_box(ax):
+    theta = mx.Mixture([0.7], mx.Gaussian([0.0], [1.0]), noise=mx.Noise.between(0.3, -10, 20))
+    plot_mixture(theta, ax)
+    [line] = [line for line in ax.lines if line.get_label() == "noise"]
+    np.testing.assert_allclose(line.get_ydata(), 0.3 / 30)
+    assert (line.get_xdata().min(), line.get_xdata().max()) == (-10, 20)

@@ -45,6 +45,7 @@ def preamble_of(facts: Explanation) -> str:
         f"Covariance structure: {constraint.name}, {constraint.description}." if notation.n_components > 1 else "",
         "Σ is always a sum; a covariance matrix is written C." if notation.form == "full" else "",
         "Row i counts wᵢ times, its sample weight." if notation.weighted else "",
+        "The noise is k = 0." if notation.noise else "",
     ]
     return " ".join(text for text in texts if text)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from mixtura.errors import ParameterError
 from mixtura.mixture import Mixture
+from mixtura.noise import LABEL
 from mixtura.plotting.canvas import COLOURS, POINTS, axes, colour
 from mixtura.sources import as_source
 from mixtura.validation import Array
@@ -52,15 +53,20 @@ def _rows(mixture: Mixture[Any], X: Any) -> Array:
 
 
 def _density(mixture: Mixture[Any], ax: Any, rows: Array | None) -> None:
-    """p(x), and π_k p(x | k) below it, over the means ± 4 standard deviations."""
+    """p(x), and π_k p(x | k) below it, over the means ± 4 standard deviations and the box of the noise."""
     means = mixture.components.component_means[:, 0]
     spreads = np.sqrt(mixture.components.component_covariances[:, 0, 0])
-    x = np.linspace((means - 4 * spreads).min(), (means + 4 * spreads).max(), POINTS)
+    box = None if mixture.noise is None else mixture.noise.box
+    low, high = (means, means) if box is None else box.ends
+    x = np.linspace(min(low.min(), (means - 4 * spreads).min()), max(high.max(), (means + 4 * spreads).max()), POINTS)
     if rows is not None:
         ax.hist(rows[:, 0], bins="auto", density=True, color="0.85", label="rows")
     parts = mixture.weights * np.exp(mixture.component_log_prob(x)[:, : mixture.n_components])
     for k in range(mixture.n_components):
         ax.plot(x, parts[:, k], color=COLOURS[k % len(COLOURS)], label=mixture.component_name(k))
+    if mixture.noise is not None:
+        height = mixture.noise.weight / mixture.noise.volume
+        ax.plot(x, np.full(len(x), height), color=colour(LABEL), label="noise")
     ax.plot(x, np.exp(mixture.log_prob(x)), color="0.2", linestyle="--", label="mixture")
     ax.set_xlabel(mixture.column_name(0))
     ax.set_ylabel("density")

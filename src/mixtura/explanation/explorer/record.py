@@ -52,7 +52,8 @@ def explorer_record(facts: Explanation) -> dict[str, Any]:
         "preamble": facts.preamble,
         "n_features": theta.n_features,
         "columns": notation.columns,
-        "gaussians": notation.gaussians,
+        "gaussians": notation.owners,
+        "noisy": notation.noise,
         "shared_volume": theta.structure.startswith("E"),
         "separator": "," if "," in notation.gamma(0, 0) else "",
         "rows": facts.rows,
@@ -88,10 +89,6 @@ def _check(facts: Explanation) -> None:
             f"the explorer draws one or two columns and this run has {d}; explain two of them, from "
             f"theta0.marginal({pair!r}) and the rows of those columns."
         )
-    if facts.theta0.noise is not None:
-        raise ParameterError(
-            "the explorer draws no noise; print the explanation, or explain theta0.with_noise(None) step by step."
-        )
     if n > MAX_ROWS:
         raise ParameterError(
             f"the explorer shows at most {MAX_ROWS} rows and this run has {n}; explain a sample of them."
@@ -101,7 +98,8 @@ def _check(facts: Explanation) -> None:
 def _mixture(mixture: Mixture[Gaussian], notation: Notation) -> dict[str, Any]:
     tables = [table for table in parameter_tables(notation, mixture) if isinstance(table, Table)]
     return {
-        "weights": mixture.weights,
+        "weights": mixture.proportions,
+        "noise_log_density": None if mixture.noise is None else -mixture.noise.log_volume,
         "means": mixture.components.means,
         "covariances": mixture.components.covariance_matrices,
         "tables": [{"caption": t.caption, "header": t.header, "rows": t.rows, "texts": t.texts} for t in tables],
@@ -112,7 +110,7 @@ def _step(facts: Explanation) -> dict[str, Any]:
     """One iteration: what the E-step says, and how the M-step answers."""
     notation = notation_of(facts)
     moved = means(facts)
-    put_in = [mean_numbers, variance_numbers, *([weight_numbers] if notation.n_components > 1 else [])]
+    put_in = [mean_numbers, variance_numbers, *([] if notation.alone else [weight_numbers])]
     certificate = bound(facts)
     return {
         "t": facts.index,
@@ -138,7 +136,7 @@ def _step(facts: Explanation) -> dict[str, Any]:
 def _parameters(facts: Explanation, notation: Notation) -> dict[str, Any]:
     """What can be varied, and which of it the picture begins with: the mean that travels furthest."""
     shared = facts.theta0.structure.startswith("E")
-    free = notation.n_components > 1 and not facts.theta0.equal_weights
+    free = not notation.alone and not facts.theta0.equal_weights
     options = [
         option
         for k in range(notation.n_components)

@@ -84,10 +84,13 @@ function path(points) {
 const evenly = ([from, to], n) => Array.from({ length: n }, (_, i) => from + ((to - from) * i) / (n - 1));
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
+/** The colour of component k; grey for noise, which is the last where there is any. */
+const paint = (k) => (k === noiseAt ? "var(--unknown)" : `var(--c${k % 8})`);
+
 /** The colours of the components as the style sheet has them, [r, g, b]; after the eighth they start again. */
 function palette(n) {
   const style = getComputedStyle(document.documentElement);
-  const read = (k) => style.getPropertyValue(`--c${k % 8}`).trim().match(/[0-9a-f]{2}/gi).map((h) => parseInt(h, 16));
+  const read = (k) => style.getPropertyValue(paint(k).slice(4, -1)).trim().match(/[0-9a-f]{2}/gi).map((h) => parseInt(h, 16));
   return Array.from({ length: n }, (_, k) => read(k));
 }
 

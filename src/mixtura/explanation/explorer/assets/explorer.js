@@ -1,6 +1,7 @@
 // The page: one state a half-step, and everything that is drawn from it.
 
 const record = JSON.parse(document.getElementById("record").textContent);
+const noiseAt = record.noisy ? record.gaussians.length - 1 : -1; // among those that a row can belong to
 const states = halfSteps(record);
 const $ = (id) => document.getElementById(id);
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -127,7 +128,7 @@ function parameterTable({ caption, header, rows, texts }) {
 
 function swatch(k) {
   const square = html("span", { className: "swatch" });
-  square.style.background = `var(--c${k % 8})`;
+  square.style.background = paint(k);
   return square;
 }
 
@@ -166,7 +167,7 @@ function showRow() {
 function rowFormula(state, i, shares) {
   const joint = prepared(state.before).map((c, k) => `${number(state.before.weights[k])}·${expNumber(logDensity(c, record.rows[i]))}`);
   const k = shares[i].indexOf(Math.max(...shares[i]));
-  return [`γ${subscript(k + 1)}${record.separator}${subscript(i)}`, "=", `${joint[k]} / (${added(joint)})`, "=", number(shares[i][k])];
+  return [`γ${subscript(k === noiseAt ? 0 : k + 1)}${record.separator}${subscript(i)}`, "=", `${joint[k]} / (${added(joint)})`, "=", number(shares[i][k])];
 }
 
 // Controls

@@ -1,9 +1,9 @@
 // A Gaussian mixture of one or two columns: densities, responsibilities, log-likelihood and Jensen's bound.
 
-/** What evaluating a mixture needs: log weights, means, and the Cholesky factor of each covariance. */
+/** What evaluating a mixture needs: log weights, means, and the Cholesky factor of each covariance; noise is the last. */
 function prepared(theta) {
-  return theta.weights.map((weight, k) => {
-    const mean = theta.means[k];
+  const components = theta.means.map((mean, k) => {
+    const weight = theta.weights[k];
     const C = theta.covariances[k];
     const l11 = Math.sqrt(C[0][0]);
     const flat = mean.length === 1;
@@ -12,10 +12,16 @@ function prepared(theta) {
     const logScale = -Math.log(l11 * l22) - 0.5 * mean.length * Math.log(2 * Math.PI);
     return { logWeight: Math.log(weight), mean, l11, l21, l22, flat, logScale };
   });
+  if (theta.noise_log_density === null) return components;
+  return [...components, { logWeight: Math.log(theta.weights[theta.weights.length - 1]), everywhere: theta.noise_log_density }];
 }
+
+/** Those of a prepared mixture that have a place, which noise has not. */
+const placed = (components) => components.filter((c) => c.mean);
 
 /** log p(x | k), nats. */
 function logDensity(component, x) {
+  if (!component.mean) return component.everywhere;
   const z1 = (x[0] - component.mean[0]) / component.l11;
   if (component.flat) return component.logScale - 0.5 * z1 * z1;
   const z2 = (x[1] - component.mean[1] - component.l21 * z1) / component.l22;
@@ -95,6 +101,7 @@ function withValue(theta, p, value, sharedVolume) {
 function between(one, other, share) {
   const mix = (a, b) => (Array.isArray(a) ? a.map((v, i) => mix(v, b[i])) : a + share * (b - a));
   return {
+    ...one,
     weights: mix(one.weights, other.weights),
     means: mix(one.means, other.means),
     covariances: mix(one.covariances, other.covariances),

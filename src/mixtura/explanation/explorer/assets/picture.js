@@ -72,7 +72,7 @@ function picture(host, record, onSelect) {
     const heights = logJoint(prepared(view.theta), at).map((value) => y(Math.exp(value)));
     layers.marks.replaceChildren(
       svg("line", { x1: x(at[0]), x2: x(at[0]), y1: Math.min(...heights), y2: cy, class: "drop" }),
-      ...heights.map((height, k) => svg("circle", { cx: x(at[0]), cy: height, r: 4, fill: `var(--c${k % 8})`, class: "dot" })),
+      ...heights.map((height, k) => svg("circle", { cx: x(at[0]), cy: height, r: 4, fill: paint(k), class: "dot" })),
       ring,
     );
   }
@@ -86,10 +86,10 @@ function densities(theta, className, x, y) {
   const components = prepared(theta);
   const heights = grid.map((value) => logJoint(components, [value]).map(Math.exp));
   const curve = (height) => path(grid.map((value, i) => [x(value), y(height(heights[i]))]));
-  const parts = components.map((_, k) => svg("path", { d: curve((h) => h[k]), class: `part ${className}`, stroke: `var(--c${k % 8})` }));
+  const parts = components.map((_, k) => svg("path", { d: curve((h) => h[k]), class: `part ${className}`, stroke: paint(k) }));
   if (className === "ghost") return parts;
   const total = svg("path", { d: curve((h) => h.reduce((a, b) => a + b, 0)), class: "total" });
-  return [...parts, total, ...components.map((c, k) => {
+  return [...parts, total, ...placed(components).map((c, k) => {
     const height = y(Math.exp(c.logWeight + c.logScale));
     return label(k, clamp(x(c.mean[0]), x(x.domain[0]) + 8, x(x.domain[1]) - 8), Math.max(height - 8, y(y.domain[1]) + 4));
   })];
@@ -98,12 +98,12 @@ function densities(theta, className, x, y) {
 /** The points at one and two standard deviations from each mean, in every direction. */
 function ellipses(theta, className, x, y) {
   const angles = evenly([0, 2 * Math.PI], 91);
-  return prepared(theta).flatMap((c, k) => {
+  return placed(prepared(theta)).flatMap((c, k) => {
     const ring = (s) => path(angles.map((a) => {
       const [u, v] = [s * Math.cos(a), s * Math.sin(a)];
       return [x(c.mean[0] + c.l11 * u), y(c.mean[1] + c.l21 * u + c.l22 * v)];
     }));
-    const colour = { stroke: `var(--c${k % 8})`, fill: className === "now" ? `var(--c${k % 8})` : "none" };
+    const colour = { stroke: paint(k), fill: className === "now" ? paint(k) : "none" };
     const rings = [2, 1].map((s) => svg("path", { d: `${ring(s)}Z`, class: `ellipse ${className}`, ...colour }));
     return className === "now" ? [...rings, label(k, x(c.mean[0]), y(c.mean[1]) + 5)] : rings;
   });
@@ -142,7 +142,7 @@ function extent(record, column) {
 function tallest(record) {
   const values = record.rows.map((row) => row[0]);
   const size = values.reduce((a, b) => Math.max(a, b)) - values.reduce((a, b) => Math.min(a, b));
-  const all = Object.values(record.mixtures).flatMap(prepared);
+  const all = Object.values(record.mixtures).flatMap((theta) => placed(prepared(theta)));
   const seen = all.filter((c) => c.l11 > size / 60);
   return 1.15 * (seen.length ? seen : all).reduce((top, c) => Math.max(top, Math.exp(c.logWeight + c.logScale)), 0);
 }

@@ -37,7 +37,7 @@ function shareBar(resp) {
   const bar = html("span", { className: "bar" });
   bar.append(...(resp ?? []).map((r, k) => {
     const part = html("span");
-    part.style.cssText = `width:${(100 * r).toFixed(2)}%;background:var(--c${k % 8})`;
+    part.style.cssText = `width:${(100 * r).toFixed(2)}%;background:${paint(k)}`;
     return part;
   }));
   return bar;
