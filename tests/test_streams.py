@@ -133,6 +133,7 @@ def test_all_candidates_of_a_search_share_each_reading(rows, tmp_path):
 def test_a_large_file_is_read_a_handful_of_times(rows, tmp_path, monkeypatch):
     monkeypatch.setattr("mixtura.sources.stream.POOL_CELLS", 60_000)
     monkeypatch.setattr("mixtura.search.SETTLED_ROWS", 50_000)
+    monkeypatch.setattr("mixtura.search.MANY_DEAR_ROWS", 50_000)
     source = mx.scan(write(rows, tmp_path, "parquet"))
     assert mx.fit(source, 3, "VVV").converged
     assert source.readings <= 6

@@ -24,6 +24,7 @@ from mixtura.algorithms.levels import climb_levels, climb_one, climb_samples, le
 from mixtura.algorithms.moves import Splits, groups_of, with_splits
 from mixtura.algorithms.stack import Stack
 from mixtura.algorithms.start import Grouping, Groupings, Partitions, Start
+from mixtura.algorithms.stopping import CONFIRMATIONS, FEW_CONFIRMATIONS
 from mixtura.algorithms.tournament import Outcome, compete, is_costly
 from mixtura.errors import DataError
 from mixtura.families.covariance import nested, resolve_structure
@@ -52,8 +53,9 @@ CLOSE_RIVAL = 10.0
 FEW_CANDIDATES, CONTENDER = 6, 20.0
 """In a search over more candidates exchanges are tried where the criterion lies within this of the best one's."""
 
-SETTLED_ROWS = 1_000_000
-"""Where dear rows are so many, a climb from a large sample's optimum takes fewer confirmations of its end."""
+SETTLED_ROWS, MANY_DEAR_ROWS = 100_000, 1_000_000
+"""Where rows are so many, a climb from a large sample's optimum begins with the plain steps that Aitken's rule needs:
+there is rarely anything to accelerate. Where dear rows are so many it takes fewer confirmations of its end, too."""
 
 SPLITS = 3
 """Splits of the optimum with one component fewer that a candidate starts from."""
@@ -337,7 +339,7 @@ class Search:
 
     def _on_all_rows(self, sample: Sweep, ends: list[Climb], tol: float) -> Climb:
         """The best end of the sample climbed on all rows; the next best where it fails there."""
-        rules = Rules(tol, self.options.max_iter)
+        rules = Rules(tol, self.options.max_iter, settled=self.sweep.source.n_samples >= SETTLED_ROWS)
         found: list[Climb] = []
         for end in ends:
             found.append(climb_levels(sample, end.mixture, self.sweep, rules, self.options.seed))
@@ -370,7 +372,9 @@ class Search:
 
     def _wait(self, key: tuple[str, int], sample: Sweep, ends: list[Climb], tol: float) -> Climb:
         """The best end of a sample as it would be on all rows, roughly; `on_all_rows` climbs further from there."""
-        rules = Rules(tol, self.options.max_iter, settled=self.sweep.source.n_samples >= SETTLED_ROWS)
+        rows = self.sweep.source.n_samples
+        few = FEW_CONFIRMATIONS if rows >= MANY_DEAR_ROWS else CONFIRMATIONS
+        rules = Rules(tol, self.options.max_iter, settled=rows >= SETTLED_ROWS, confirmations=few)
         start = climb_samples(sample, ends[0].mixture, self.sweep, rules, self.options.seed)
         self._waiting[key] = _Waiting(sample, ends, rules, start)
         share = self.sweep.source.total_weight / sample.source.total_weight

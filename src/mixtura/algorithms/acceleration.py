@@ -17,7 +17,7 @@ import numpy as np
 from mixtura.algorithms.climb import Climb, Climbing, OnIteration, Rules, Stepper
 from mixtura.algorithms.free_parameters import FreeParameters
 from mixtura.algorithms.iteration import Iteration
-from mixtura.algorithms.stopping import CONFIRMATIONS, FEW_CONFIRMATIONS, Aitken
+from mixtura.algorithms.stopping import Aitken
 from mixtura.families.base import Statistics
 from mixtura.mixture import Mixture
 from mixtura.sweep import Sweep
@@ -69,13 +69,12 @@ class _Walk:
 
     def __init__(self, climb: Climb, sweep: Sweep, rules: Rules, on_iteration: OnIteration | None) -> None:
         self.climb, self.rules = climb, rules
-        confirmations = FEW_CONFIRMATIONS if rules.settled else CONFIRMATIONS
         self.stepper = Stepper(sweep, climb, on_iteration)
         self.total_weight = sweep.source.total_weight
         self.admit = sweep.admit
         self.free = FreeParameters(sweep.spread, self.stepper.floor)
         self.history: deque[tuple[Array, Array]] = deque(maxlen=HISTORY)
-        self.stop = Aitken(rules.tol, self.total_weight, sweep.source.dtype, confirmations)
+        self.stop = Aitken(rules.tol, self.total_weight, sweep.source.dtype, rules.confirmations)
         self.longest = LONGEST_STEP
         self.patience = 0
         self.gain = math.inf
@@ -120,7 +119,7 @@ class _Walk:
 
     def settle(self) -> Visit:
         """As many plain steps as Aitken's rule needs where a climb begins at its end but for a large sample's error."""
-        for _ in range(FEW_CONFIRMATIONS + 1):
+        for _ in range(self.rules.confirmations + 1):
             if not self.done:
                 yield from self.plain_step()
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mixtura.algorithms.iteration import Iteration, advance, check_certificate, inner_floor
-from mixtura.algorithms.stopping import Aitken
+from mixtura.algorithms.stopping import CONFIRMATIONS, Aitken
 from mixtura.families.base import Statistics
 from mixtura.mixture import Mixture
 from mixtura.sweep import Sweep
@@ -91,7 +91,8 @@ class Rules:
     give_up : end at the first collapsed or emptied component; otherwise go on above the floor
     equal_weights : start with equal weights and leave them so
     wary : let spurious ends lose to any other sound one; otherwise the likelihood alone decides
-    settled : the start lies near the optimum and readings are dear: first take plain steps, and confirm less often
+    settled : the start lies near the optimum: first take the plain steps that Aitken's rule needs
+    confirmations : how many times running its estimate must lie below the tolerance
     """
 
     tol: float
@@ -100,6 +101,7 @@ class Rules:
     equal_weights: bool = False
     wary: bool = True
     settled: bool = False
+    confirmations: int = CONFIRMATIONS
 
 
 class Stepper:

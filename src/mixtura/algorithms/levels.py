@@ -26,6 +26,9 @@ LEVEL_GAIN = 0.05
 SHORT_READING = 2e7
 """Multiply-adds of one reading: a few milliseconds of one thread."""
 
+LEAST_SHARE, LEAST_SHARE_DEAR = 4, 2
+"""All rows are so many times those of the last sample at least; dear ones may have larger samples."""
+
 LARGEST_SAMPLE = 4_000_000
 """Cells of the largest sample that is copied: memory stays flat however many rows there are."""
 
@@ -50,7 +53,8 @@ def climb_samples(sample: Sweep, mixture: Mixture[Any], everything: Sweep, rules
     size = sample.source.n_samples * GROWTH
     here, mixture_here = sample, mixture
     largest = LARGEST_SAMPLE // everything.source.n_features
-    while here.source.n_samples < min(size, largest) and 2 * min(size, largest) <= everything.source.n_samples:
+    most = everything.source.n_samples // (LEAST_SHARE_DEAR if everything.source.is_dear else LEAST_SHARE)
+    while here.source.n_samples < min(size, largest) <= most:
         size = min(size, largest)
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, size)))
         level = everything.like(everything.source.sample(size, rng))
