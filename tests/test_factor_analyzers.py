@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 
 import mixtura as mx
 from mixtura import _core
+from mixtura.algorithms.free_parameters import FreeParameters
 from mixtura.errors import ParameterError, ShapeError, StructureError
 from mixtura.families.factor_analysis import along_principal_axes, best_loadings, climbed, improve, turned_towards
 from mixtura.linalg import lower_from_square_roots
@@ -245,8 +246,6 @@ def test_what_makes_no_sense_is_refused():
         mx.Gaussian(one, [np.eye(5)], structure="FA1")
     X, _ = groups(60, 5, 1, 2, 8.0, 1)
     found = mx.fit(X, 2, "FA1", n_starts=2)
-    with pytest.raises(ParameterError, match="bootstrap"):
-        found.standard_errors(X)
     with pytest.raises(ParameterError, match="FA1"):
         mx.explain(found.mixture, X)
     with pytest.raises(StructureError, match="FA1"):
@@ -302,3 +301,13 @@ def test_one_component_agrees_with_scikit_learn():
     loadings = found.mixture.components.loadings[0]
     np.testing.assert_allclose(loadings @ loadings.T, peer.components_.T @ peer.components_, atol=2e-4)
     np.testing.assert_allclose(found.mixture.components.uniquenesses[0], peer.noise_variance_, rtol=2e-4)
+
+
+def test_an_extrapolation_that_leaves_all_rows_to_the_noise_is_none():
+    theta = mx.Mixture([0.3, 0.6], mx.Gaussian(np.eye(2), [np.eye(2)] * 2), noise=mx.Noise(0.1, 2.0))
+    free = FreeParameters(np.ones(2), np.full(2, 1e-9))
+    phi = free.pack(theta)
+    assert phi is not None
+    assert free.unpack(phi, theta).noise.weight == pytest.approx(0.1, rel=1e-14)
+    phi[-1] += 60
+    assert free.unpack(phi, theta) is None

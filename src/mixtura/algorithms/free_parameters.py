@@ -83,12 +83,11 @@ class FreeParameters:
                 factors = np.exp(lower).reshape(old.factors.shape)
                 smallest = factors if factors.ndim == 2 else factors[:, None]
         total = weights.sum() + noise.sum()
-        weights = weights / total
-        finite = np.all(np.isfinite(means)) and np.all(np.abs(factors) < LARGEST) and np.all(weights > 0)
+        weights, weight = weights / total, float(noise.sum() / total)
+        finite = np.all(np.isfinite(means)) and np.all(np.abs(factors) < LARGEST) and np.all(weights > 0) and weight < 1
         if not finite or not np.all(smallest > self.floor * (not old.constraint.n_factors)):
             return None
         if old.constraint.shares_parts:  # extrapolated covariances keep no structure by themselves
             factors = old.constraint.project(factors, weights, self.floor)
         components = old.from_state(frozen(means), frozen(factors), old.constraint)
-        weight = float(noise.sum() / total)
         return Mixture.trusted(frozen(weights), components, like, like.noise and like.noise.weighing(weight))

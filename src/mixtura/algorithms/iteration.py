@@ -34,6 +34,9 @@ ROUNDING = 1e-12
 
 SINGLE_ROUNDING = 1e-5
 
+MOST_NOISE = float(np.nextafter(1.0, 0.0))
+"""Weight of noise that took every row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Iteration:
@@ -212,7 +215,7 @@ def _weighed(before: Mixture[Any], components: Family, statistics: Statistics[An
     total = float(members.sum()) + statistics.noise
     if before.fixed is not None and before.fixed.weights:
         return _weighed_beside_fixed(before, components, statistics)
-    noise = before.noise and before.noise.weighing(statistics.noise / total)
+    noise = before.noise and before.noise.weighing(min(statistics.noise / total, MOST_NOISE))
     if not before.equal_weights:
         return Mixture.trusted(frozen(members / total), components, before, noise)
     after = Mixture.trusted(before.weights, components, before, noise)

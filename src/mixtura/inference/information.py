@@ -9,8 +9,10 @@ import numpy as np
 
 from mixtura.algorithms.iteration import inward
 from mixtura.errors import ParameterError
+from mixtura.families.factor_analyzers import FactorAnalyzers
 from mixtura.families.gaussian import Gaussian
 from mixtura.fixed import Fixed
+from mixtura.inference.factor_tangent import FactorTangent, factor_tangent
 from mixtura.inference.scores import ScoreSums, lower_factors, score_sums
 from mixtura.inference.tangent import Tangent, tangent_of
 from mixtura.mixture import Mixture
@@ -84,11 +86,6 @@ def information_of(source: Source, mixture: Mixture[Any], structure: str | None 
             f"standard errors from the information are for Gaussian components, not {mixture.structure}; bootstrap "
             "serves every family."
         )
-    if mixture.components.constraint.n_factors:
-        raise ParameterError(
-            f"standard errors from the information are for mclust's structures, not {mixture.structure}: loadings are "
-            "known up to a rotation only. Use bootstrap or jackknife."
-        )
     if not np.all(mixture.weights > 0):
         raise ParameterError(f"weights[{int(np.argmin(mixture.weights))}] is 0; leave that component out.")
     if mixture.noise is not None and mixture.noise.weight == 0:
@@ -96,7 +93,8 @@ def information_of(source: Source, mixture: Mixture[Any], structure: str | None 
     structure = structure or mixture.structure
     inner = inward(mixture, source.coordinates)
     factors = lower_factors(inner.components)
-    tangent = tangent_of(structure, factors)
+    analyzers = inner.components if isinstance(inner.components, FactorAnalyzers) else None
+    tangent = tangent_of(structure, factors) if analyzers is None else factor_tangent(analyzers)
     diagonal = structure[-1] == "I" or mixture.n_features == 1
     k, d = mixture.n_components, mixture.n_features
     size = k * (1 + d + (d if diagonal else d * (d + 1) // 2))
@@ -142,7 +140,7 @@ def _logits(shares: Array) -> Array:
     return logits
 
 
-def _linear_maps(shares: Array, tangent: Tangent, sums: ScoreSums) -> Array:
+def _linear_maps(shares: Array, tangent: Tangent | FactorTangent, sums: ScoreSums) -> Array:
     """(K, p, q): A_k with the score of a row Σ_k A_k r_k m_k.
 
     Parameters are log π_k / π_l of the free weights (K − 1, l the last one, where all are free), shifts of the means in
@@ -164,7 +162,7 @@ def _linear_maps(shares: Array, tangent: Tangent, sums: ScoreSums) -> Array:
     return linear
 
 
-def _complete(shares: Array, tangent: Tangent, sums: ScoreSums) -> Array:
+def _complete(shares: Array, tangent: Tangent | FactorTangent, sums: ScoreSums) -> Array:
     """(p, p): −Σ w r ∂² log π_k p(x | k), the information if components were known."""
     k, d = tangent.first.shape[1:3]
     counts, s, second = sums.counts, sums.sums(d), sums.second(d)
@@ -189,7 +187,7 @@ def _complete(shares: Array, tangent: Tangent, sums: ScoreSums) -> Array:
     return complete
 
 
-def _to_natural(shares: Array, rest: float, tangent: Tangent, factors: Array) -> Array:
+def _to_natural(shares: Array, rest: float, tangent: Tangent | FactorTangent, factors: Array) -> Array:
     """(m, p): the derivative of weights, means and lower triangles of the covariances, inner coordinates.
 
     `rest` is the sum of the free weights.

@@ -89,6 +89,7 @@ def standard_errors(
 
     The free parameters φ are those of the covariance structure; the delta method leads from them to the weights, means
     and covariances. I is exact (Louis's formula), not a difference quotient. The volume of noise is taken as known.
+    Loadings of factor analysers are known up to a rotation only; covariances, which no rotation changes, have errors.
 
     Parameters
     ----------
