@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 RUN    := $(VENV)/bin
 
-.PHONY: help demo test slow lint types doctest check bench pictures screenshots docs build clean
+.PHONY: help demo test slow spark lint types doctest check bench pictures screenshots docs build clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -17,6 +17,10 @@ test: $(VENV)/.test   ## all quick tests
 
 slow: $(VENV)/.test   ## the slow tests
 	$(RUN)/pytest -q -m slow -n auto
+
+spark: $(VENV)/.test   ## the tests on a local Spark (installs pyspark, half a gigabyte; needs Java 17)
+	$(RUN)/python -m pip install --quiet --editable '.[spark]'
+	$(RUN)/pytest -q tests/test_spark.py
 
 doctest: $(VENV)/.test   ## the examples in docstrings and README
 	$(RUN)/pytest -q --doctest-modules src/mixtura

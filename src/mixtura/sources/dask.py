@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -14,15 +12,10 @@ import numpy as np
 from mixtura.errors import DataError, ParameterError, SourceError
 from mixtura.sources import paths
 from mixtura.sources.arrays import ArraySource
-from mixtura.sources.base import Chunk, Coordinates, Source, resolution_of
-from mixtura.sources.frames import frame_to_array
-from mixtura.sources.reservoir import Reservoir
-from mixtura.validation import Array
+from mixtura.sources.base import Chunk
+from mixtura.sources.partitions import PartitionedSource, PartitionSource, loaded
 
 T = TypeVar("T")
-
-POOL_CELLS = 1_000_000
-"""Cells of the uniform sample that starts are tried on."""
 
 ANSWER = "10s"
 """How long a scheduler may take to answer."""
@@ -31,18 +24,7 @@ RETRIES = 3
 """How often a task is tried again on another worker."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What a partition says of itself: kilobytes, and its share of the sample."""
-
-    n_rows: int
-    lowest: Array
-    highest: Array
-    drawn: Array
-    rows: Any
-
-
-class DaskSource(Source):
+class DaskSource(PartitionedSource):
     """Rows of a Dask collection, as partitions that workers load, keep, and load again where a worker is lost.
 
     Every question is one round of tasks, one a worker. Their answers are put together in the order of the partitions,
@@ -86,51 +68,9 @@ class DaskSource(Source):
             tasks.append(self.client.submit(_mapped, function, given, parts, retries=RETRIES, pure=False))
         return [answer for answers in self.client.gather(tasks) for answer in answers]
 
-    @cached_property
-    def _survey(self) -> tuple[list[_Part], ArraySource]:
-        size = max(1, POOL_CELLS // self.n_features)
-        parts = self.map(_surveyed, size, self.seed)
-        if not parts:
-            raise DataError("the Dask collection has no rows; expected at least one.")
-        drawn = np.concatenate([part.drawn for part in parts])
-        rows = np.concatenate([part.rows for part in parts])
-        if len(drawn) > size:
-            kept = np.sort(np.argpartition(drawn, size)[:size])
-            rows = rows[kept]
-        return parts, ArraySource(rows, None, self.columns)
-
-    @property
-    def n_samples(self) -> int:
-        return sum(part.n_rows for part in self._survey[0])
-
     @property
     def n_features(self) -> int:
         return self._n_features
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self._survey[1].dtype
-
-    @property
-    def is_dear(self) -> bool:
-        return True
-
-    @property
-    def total_weight(self) -> float:
-        return float(self.n_samples)
-
-    @cached_property
-    def coordinates(self) -> Coordinates:
-        return self._survey[1].coordinates
-
-    @cached_property
-    def resolution(self) -> Array:
-        return resolution_of(*self.ranges, self.dtype)
-
-    @property
-    def ranges(self) -> tuple[Array, Array]:
-        parts = self._survey[0]
-        return np.min([part.lowest for part in parts], axis=0), np.max([part.highest for part in parts], axis=0)
 
     def chunks(self) -> Iterator[Chunk]:
         start = 0
@@ -139,12 +79,6 @@ class DaskSource(Source):
             for chunk in ArraySource(rows, None, self.columns).chunks() if len(rows) else ():
                 yield chunk._replace(start=start + chunk.start)
             start += len(rows)
-
-    def sample(self, n: int, rng: np.random.Generator) -> Source:
-        return self if n >= self.n_samples else self._survey[1].sample(n, rng)
-
-    def rough(self) -> ArraySource:
-        return self._survey[1]
 
 
 @contextmanager
@@ -190,32 +124,11 @@ class _Partition(NamedTuple):
 
 
 def _loaded(block: Any, number: int) -> _Partition:
-    """The rows of a partition as a checked array; bad cells are named with the partition."""
-    rows = block if isinstance(block, np.ndarray) else frame_to_array(block)[0]
-    try:
-        return _Partition(number, ArraySource.checked(rows).X if len(rows) else rows)
-    except DataError as error:
-        raise DataError(f"partition {number}: {error}") from None
+    return _Partition(number, loaded(block, number))
 
 
 def _mapped(function: Callable[..., T], given: Sequence[Any], partitions: Sequence[_Partition]) -> list[T]:
     """On a worker: the answers of some partitions."""
     return [
-        function(_PartitionSource(part.rows, None, None, part.number), *given) for part in partitions if len(part.rows)
+        function(PartitionSource(part.rows, None, None, part.number), *given) for part in partitions if len(part.rows)
     ]
-
-
-@dataclass(frozen=True)
-class _PartitionSource(ArraySource):
-    """The rows of a partition, and its number."""
-
-    number: int = 0
-
-
-def _surveyed(source: _PartitionSource, size: int, seed: int) -> _Part:
-    """On a worker: numbers and sample of a partition."""
-    pool = Reservoir(size, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(source.number,))))
-    pool.add(Chunk(source.X, None, 0))
-    drawn, rows = pool.drawn()
-    lowest, highest = source.ranges
-    return _Part(source.n_samples, lowest, highest, drawn, rows)

@@ -38,6 +38,8 @@ def as_source(X: Any, sample_weight: Any = None, engine: str | None = None) -> S
         return X
     if is_dask(X):
         return _of_dask(X, sample_weight, None)
+    if is_spark(X):
+        return _of_spark(X, sample_weight, None)
     if is_other_array(X) or (isinstance(X, np.ndarray) and resolve_engine(engine) == "standard"):
         return _of_other_array(X, sample_weight, resolve_engine(engine))
     if is_file_or_stream(X):
@@ -68,6 +70,19 @@ def _of_dask(X: Any, sample_weight: Any, columns: Sequence[str] | None) -> Sourc
     if sample_weight is not None:
         raise ParameterError("rows of Dask collections have no sample_weight yet; leave it out.")
     return DaskSource(X, columns)
+
+
+def is_spark(X: Any) -> bool:
+    """Whether X is a Spark data frame, told without loading Spark."""
+    return type(X).__module__.startswith("pyspark.sql") and hasattr(X, "mapInArrow")
+
+
+def _of_spark(X: Any, sample_weight: Any, columns: Sequence[str] | None) -> Source:
+    from mixtura.sources.spark import SparkSource
+
+    if sample_weight is not None:
+        raise ParameterError("rows of Spark data frames have no sample_weight yet; leave it out.")
+    return SparkSource(X, columns)
 
 
 def _of_other_array(X: Any, sample_weight: Any, engine: str | None) -> Source:
@@ -113,6 +128,8 @@ def open_source(
     """The rows of a fit; `columns` choose among those of a file or data frame, and name those of an array."""
     if is_dask(X) and where is None:
         return _of_dask(X, sample_weight, columns)
+    if is_spark(X) and where is None:
+        return _of_spark(X, sample_weight, columns)
     if is_file_or_stream(X):
         from mixtura.sources.scan import MEMORY_LIMIT, scan
 
