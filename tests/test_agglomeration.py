@@ -21,7 +21,7 @@ def cost(X, tau, nu):
     return n * np.linalg.slogdet((off.T @ off + nu * tau * np.eye(d)) / (n + nu))[1] - 2 * n * np.log(n)
 
 
-@pytest.mark.parametrize("d", [1, 2, 5])
+@pytest.mark.parametrize("d", [1, 2, 3, 4, 5])
 def test_every_merge_is_the_cheapest(d):
     X = np.random.default_rng(d).normal(size=(25, d))
     tau, nu = 0.1, 2.0

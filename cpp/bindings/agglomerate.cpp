@@ -2,12 +2,20 @@
 #include "mixtura/agglomerate.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "arrays.hpp"
 
 namespace mixtura::bindings {
 
 using namespace nb::literals;
+
+template <std::int64_t Fixed>
+static void merge_all(std::int64_t G, std::int64_t D, const double* counts, const double* means, const double* scatter,
+                      double tau, double nu, std::int32_t* merges) {
+    Agglomeration<Fixed> groups(G, D, counts, means, scatter, tau, nu);
+    for (std::int64_t step = 0; step + 1 < G; ++step) groups.next(merges[2 * step], merges[2 * step + 1]);
+}
 
 static nb::object agglomerate(nb::handle counts, nb::handle means, nb::handle scatter, double tau, double nu) {
     const View view(means, "means");
@@ -23,8 +31,8 @@ static nb::object agglomerate(nb::handle counts, nb::handle means, nb::handle sc
     NewArray<std::int32_t> merges({G - 1, 2});
     {
         nb::gil_scoped_release released;
-        Agglomeration groups(G, D, n.data(), m.data(), w.data(), tau, nu);
-        for (std::int64_t step = 0; step + 1 < G; ++step) groups.next(merges.data[2 * step], merges.data[2 * step + 1]);
+        constexpr std::array few{merge_all<0>, merge_all<1>, merge_all<2>, merge_all<3>, merge_all<4>};
+        few[D < std::int64_t(few.size()) ? D : 0](G, D, n.data(), m.data(), w.data(), tau, nu, merges.data);
     }
     return merges.array;
 }

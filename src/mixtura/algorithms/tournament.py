@@ -119,10 +119,11 @@ def _leaders(ends: Ends, alive: Sequence[int], most: int) -> dict[int, int]:
     """For each start the best one on the way to the same optimum, among the `most` best ones; some have none."""
     leader, final = dict[int, int](), list[int]()
     weights = np.sort(ends.weights, axis=1)
+    log_likelihood, troubled = ends.log_likelihood.tolist(), ends.troubled.tolist()
     for i in ends.best_first(alive):
         for j in final:
-            near = abs(ends.log_likelihood[i] - ends.log_likelihood[j]) <= NEAR_GAIN
-            if near and ends.troubled[i] == ends.troubled[j] and np.abs(weights[i] - weights[j]).max() <= SAME_WEIGHTS:
+            near = troubled[i] == troubled[j] and abs(log_likelihood[i] - log_likelihood[j]) <= NEAR_GAIN
+            if near and np.abs(weights[i] - weights[j]).max() <= SAME_WEIGHTS:
                 leader[i] = j
                 break
         else:
