@@ -255,8 +255,6 @@ def test_what_needs_whole_rows_says_so():
     X, _ = gappy(60)
     theta = start(X)
     calls = {
-        "standard_errors": lambda: mx.standard_errors(theta, X),
-        "bootstrap": lambda: mx.bootstrap(theta, X, n_resamples=2),
         "from_responsibilities": lambda: mx.Mixture.from_responsibilities(X, np.zeros(60, int)),
         "merge": lambda: mx.merge_by_entropy(theta, X),
         "many": lambda: mx.fit_many(X.reshape(2, 30, 4), 2),

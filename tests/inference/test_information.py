@@ -59,14 +59,19 @@ def moved(mixture: mx.Mixture, structure: str, phi: np.ndarray) -> mx.Mixture:
     return mx.Mixture(weights / weights.sum(), mx.Gaussian(means, covariances, "VVV"))
 
 
-@pytest.fixture(scope="module", params=STRUCTURES)
+@pytest.fixture(scope="module", params=[(s, gaps) for s in STRUCTURES for gaps in (False, True)], ids=str)
 def problem(request):
-    """A structure, a mixture that keeps it and is no maximum, and weighted rows."""
+    """A structure, a mixture that keeps it and is no maximum, and weighted rows, whole or with gaps."""
+    structure, gaps = request.param
     rng = np.random.default_rng(3)
     k, d = 2, 3
-    covariances = covariances_of(request.param, k, d, rng)
+    covariances = covariances_of(structure, k, d, rng)
     mixture = mx.Mixture([0.4, 0.6], mx.Gaussian(rng.normal(0, 1, (k, d)), covariances, "VVV"))
-    return request.param, mixture, rng.normal(0, 1.5, (40, d)), rng.uniform(0.5, 2, 40)
+    X, weights = rng.normal(0, 1.5, (40, d)), rng.uniform(0.5, 2, 40)
+    if gaps:
+        X[rng.random(X.shape) < 0.3] = np.nan
+        X[0] = np.nan
+    return structure, mixture, X, weights
 
 
 def test_each_structure_has_as_many_directions_as_free_parameters(problem):

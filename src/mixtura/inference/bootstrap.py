@@ -10,14 +10,13 @@ import numpy as np
 from mixtura.errors import CollapseError, ParameterError
 from mixtura.inference.assignment import assignment_interval
 from mixtura.inference.parameters import Interval, Parameters, normal_interval, parameter_table
-from mixtura.inference.refit import Draw, refit
-from mixtura.inference.rows import in_memory, mixture_and_rows, weights_of
+from mixtura.inference.refit import Draw, Rows, refit
+from mixtura.inference.rows import drawn_like, in_memory, mixture_and_rows, weights_of
 from mixtura.mixture import Mixture
 from mixtura.report.document import Document
 from mixtura.report.inference import errors_document
 from mixtura.report.text import document_text
 from mixtura.result import Fit
-from mixtura.sources import ArraySource
 from mixtura.tables import Table
 from mixtura.threads import thread_count
 from mixtura.validation import Array, as_count, as_level
@@ -114,9 +113,10 @@ def bootstrap(
     Parameters
     ----------
     fit : what `fit` found, or a mixture
-    X : (n_samples, n_features), the rows it was fitted to
+    X : (n_samples, n_features), the rows it was fitted to; NaN is a missing cell, and every resampled row keeps its own
     kind : "nonparametric" draws rows with replacement; "weighted" gives each row a random weight, n times a uniform
-        Dirichlet vector, so that no component loses its rows; "parametric" draws new rows from the mixture
+        Dirichlet vector, so that no component loses its rows; "parametric" draws new rows from the mixture,
+        with gaps where rows have them, as if cells were missing completely at random
     n_resamples : at least 2
     seed : equal seeds give equal bits
     sample_weight : (n_samples,), optional; weight 2 counts a row twice
@@ -166,13 +166,13 @@ def generator_of(seed: int, b: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(b,)))
 
 
-def _draw(kind: str, source: ArraySource, mixture: Mixture[Any], seed: int) -> Draw:
+def _draw(kind: str, source: Rows, mixture: Mixture[Any], seed: int) -> Draw:
     weights, total = weights_of(source), source.total_weight
 
     def draw(b: int) -> tuple[Array | None, Array | None]:
         rng = generator_of(seed, b)
         if kind == "parametric":
-            return mixture.sample(max(1, round(total)), rng)[0], None
+            return drawn_like(source, mixture, rng), None
         if kind == "weighted":
             drawn = rng.standard_gamma(weights)
             return None, drawn * (total / drawn.sum())

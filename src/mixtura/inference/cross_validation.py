@@ -16,8 +16,9 @@ from mixtura.inference.optimum import Procedure
 from mixtura.inference.rows import in_memory
 from mixtura.sources import ArraySource, as_source
 from mixtura.sources.open import check_columns
+from mixtura.sources.strata import StratifiedSource
 from mixtura.threads import thread_count
-from mixtura.validation import Labels, as_count
+from mixtura.validation import Flags, Labels, as_count
 
 
 def cross_validated_log_likelihood(
@@ -36,7 +37,7 @@ def cross_validated_log_likelihood(
 
     Parameters
     ----------
-    X : (n_samples, n_features)
+    X : (n_samples, n_features); NaN is a missing cell, and a row counts by what is known of it
     n_components, structure : of the mixture
     folds : from 2 to n_samples; rows are dealt to them at random, in equal numbers
     seed : of the dealing and of the starts; equal seeds give equal folds for every mixture, so that values compare
@@ -102,6 +103,8 @@ def deal(n_samples: int, folds: int, seed: int) -> Labels:
     return fold
 
 
-def _rows(source: ArraySource, chosen: Any) -> ArraySource:
+def _rows(source: ArraySource | StratifiedSource, chosen: Flags) -> ArraySource | StratifiedSource:
+    if isinstance(source, StratifiedSource):
+        return source.take(np.flatnonzero(chosen))
     weights = source.sample_weight
     return ArraySource(source.X[chosen], None if weights is None else weights[chosen], source.columns)

@@ -92,7 +92,7 @@ def jackknife(fit: Fit | Mixture[Any], X: Any, *, sample_weight: Any = None, n_t
     Parameters
     ----------
     fit : what `fit` found, or a mixture
-    X : (n_samples, n_features), the rows it was fitted to
+    X : (n_samples, n_features), the rows it was fitted to; NaN is a missing cell
     sample_weight : (n_samples,), whole numbers, optional; weight 2 counts a row twice
     n_threads : None is the machine's cores. Results do not depend on it.
 

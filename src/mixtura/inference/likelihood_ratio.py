@@ -15,13 +15,15 @@ from mixtura.errors import CollapseError, DataError, ParameterError
 from mixtura.families.covariance import resolve_structure
 from mixtura.inference.bootstrap import generator_of
 from mixtura.inference.optimum import Procedure
+from mixtura.inference.rows import drawn_like
 from mixtura.mixture import Mixture
 from mixtura.report.document import Document, plural
 from mixtura.report.inference import tests_document
 from mixtura.report.text import document_text
 from mixtura.selection import Candidate
-from mixtura.sources import ArraySource, Source, as_source
+from mixtura.sources import Source, as_source
 from mixtura.sources.open import check_columns
+from mixtura.sources.strata import source_of
 from mixtura.tables import Table
 from mixtura.threads import thread_count
 from mixtura.validation import Array, as_count, as_level, frozen
@@ -132,7 +134,8 @@ def likelihood_ratio_test(
 
     Parameters
     ----------
-    X : (n_samples, n_features)
+    X : (n_samples, n_features); NaN is a missing cell, and resamples have the gaps of the rows, as if cells were
+        missing completely at random
     n_components : (fewer, more)
     structure : of the covariances, see `fit`
     n_resamples : drawn from the smaller mixture
@@ -270,7 +273,7 @@ def _test(source: Source, procedure: Procedure, numbers: tuple[int, int], resamp
     procedure = replace(procedure, noise=smaller.noise)
     null: list[float] = []
     failed, exceeded, stopped = 0, 0, False
-    for value in _null(smaller, max(1, round(source.total_weight)), procedure, numbers, resamples):
+    for value in _null(source, smaller, procedure, numbers, resamples):
         if math.isnan(value):
             failed += 1
             continue
@@ -287,13 +290,13 @@ def _test(source: Source, procedure: Procedure, numbers: tuple[int, int], resamp
 
 
 def _null(
-    smaller: Mixture[Any], n_samples: int, procedure: Procedure, numbers: tuple[int, int], resamples: _Resamples
+    source: Source, smaller: Mixture[Any], procedure: Procedure, numbers: tuple[int, int], resamples: _Resamples
 ) -> Iterator[float]:
     """Statistics of samples from the smaller mixture, in order; NaN where a fit ended degenerate."""
 
     def one(b: int) -> float:
-        rows = smaller.sample(n_samples, generator_of(procedure.seed, b))[0]
-        pair = procedure(ArraySource(rows), numbers)
+        rows = drawn_like(source, smaller, generator_of(procedure.seed, b))
+        pair = procedure(source_of(rows), numbers)
         return math.nan if any(c.trouble for c in pair) else _statistic(pair)
 
     with ThreadPoolExecutor(resamples.n_threads) as pool:

@@ -21,6 +21,7 @@ from mixtura.inference.matching import matched
 from mixtura.inference.parameters import Parameters
 from mixtura.mixture import Mixture
 from mixtura.sources import ArraySource
+from mixtura.sources.strata import StratifiedSource
 from mixtura.sweep import Sweep
 from mixtura.validation import Array, Flags
 
@@ -32,6 +33,8 @@ MAX_ITER = 2000
 
 BATCH_NUMBERS = 1 << 23
 """Numbers of resampled rows and weights that are held together (64 MB)."""
+
+Rows = ArraySource | StratifiedSource
 
 Draw = Callable[[int], tuple[Array | None, Array | None]]
 """Number of a resample → its rows (None: the rows of the source) and their weights (None: one each)."""
@@ -53,11 +56,12 @@ class Refits:
     sound: Flags
 
 
-def refit(source: ArraySource, mixture: Mixture[Any], draw: Draw, n_resamples: int, n_threads: int) -> Refits:
+def refit(source: Rows, mixture: Mixture[Any], draw: Draw, n_resamples: int, n_threads: int) -> Refits:
     """Climb from a mixture (data units) on each resample of the rows it was fitted to; the same for any `n_threads`."""
     components = mixture.components
     simple = isinstance(components, Gaussian) and components.structure in STRUCTURES
-    if simple and np.all(mixture.weights > 0) and not mixture.equal_weights and not (mixture.fixed or mixture.noise):
+    simple = simple and not (mixture.equal_weights or mixture.fixed or mixture.noise)
+    if simple and np.all(mixture.weights > 0) and isinstance(source, ArraySource):
         found = _compiled(source, mixture, draw, n_resamples, n_threads)
     else:
         found = _one_by_one(source, mixture, draw, range(n_resamples), n_threads)
@@ -136,13 +140,13 @@ def _batch(
     return found, np.flatnonzero(status == VIOLATED).tolist()
 
 
-def _one_by_one(source: ArraySource, mixture: Mixture[Any], draw: Draw, numbers: Any, n_threads: int) -> Refits:
+def _one_by_one(source: Rows, mixture: Mixture[Any], draw: Draw, numbers: Any, n_threads: int) -> Refits:
     """Climbs by the sweep, in Python threads: any family and structure."""
     rules = Rules(REMAINING / source.total_weight, MAX_ITER)
 
     def climb(b: int) -> tuple[Parameters, float, bool]:
         rows, weights = draw(b)
-        resample = ArraySource(source.X if rows is None else rows, weights)
+        resample = type(source)(source.X if rows is None else rows, weights)
         sweep = Sweep(resample, 1)
         inner = inward(mixture, resample.coordinates)
         simple = mixture.fixed is None

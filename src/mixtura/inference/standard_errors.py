@@ -94,7 +94,7 @@ def standard_errors(
     Parameters
     ----------
     fit : what `fit` found, or a mixture at the maximum of the likelihood of these rows
-    X : (n_samples, n_features), the rows it was fitted to
+    X : (n_samples, n_features), the rows it was fitted to; NaN is a missing cell, and scores are those of what is known
     method : "sandwich" holds where the components are not quite Gaussian; "observed" and "scores" rely on the model
     sample_weight : (n_samples,), optional; weight 2 counts a row twice
 

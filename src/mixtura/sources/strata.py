@@ -319,6 +319,10 @@ class StratifiedSource(Source):
         """All rows that lack a cell, in batches."""
         return self._batches([numbers for known, numbers in self._by_pattern() if not known.all()])
 
+    def batches(self) -> list[Batch]:
+        """All rows in batches, whole ones too."""
+        return self._batches([numbers for _, numbers in self._by_pattern()])
+
     def _by_pattern(self) -> Iterator[tuple[Flags, Numbers]]:
         """The known columns (D,) of each pattern, and the numbers of its rows."""
         seen, pattern = self._patterns
