@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -66,6 +68,24 @@ def test_twenty_iterations_are_those_in_memory(rows, client, chunks):
     close(after(start(rows), da.from_array(rows, chunks=(chunks, 2)), 20), after(start(rows), rows, 20))
 
 
+def test_memory_map_file_and_any_number_of_workers_are_one(rows, tmp_path):
+    np.save(tmp_path / "rows.npy", rows)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    parquet.write_table(
+        pa.table(dict(zip("abc", rows.T, strict=True))), tmp_path / "rows.parquet", row_group_size=15_000
+    )
+    want = after(start(rows), rows, 20)
+    assert after(start(rows), mapped, 20).log_likelihood == want.log_likelihood
+    assert after(start(rows), tmp_path / "rows.parquet", 20).after == want.after
+    ends = []
+    for n in (1, 2, 4):
+        options = {"n_workers": n, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+        with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster):
+            ends.append(after(start(rows), dd.read_parquet(tmp_path / "rows.parquet", split_row_groups=1), 20))
+            close(ends[-1], want)
+    assert ends[0].after == ends[1].after == ends[2].after
+
+
 def test_a_fit_finds_the_optimum_and_names_the_columns(rows, client):
     frame = dd.from_pandas(pd.DataFrame(rows, columns=list("abc")).assign(text="x"), npartitions=5)
     fit = mx.fit(frame, 3, "VVV", columns=["c", "a", "b"])
@@ -85,6 +105,50 @@ def test_a_killed_worker_changes_time_only(rows, client, seconds):
     X = da.from_array(rows, chunks=(9_000, 3))
     threading.Timer(seconds, lambda: os.kill(pid, signal.SIGKILL)).start()
     close(after(start(rows), X, 40), after(start(rows), rows, 40))
+
+
+def test_a_fit_ends_the_same_whatever_workers_are_killed_when(rows, client):
+    client.wait_for_workers(3)
+    X = da.from_array(np.concatenate([rows] * 8), chunks=(40_000, 3))
+    mx.fit(X, 3, "VVV")  # workers load what they need
+    began = time.monotonic()
+    whole = mx.fit(X, 3, "VVV")
+    seconds, rng = time.monotonic() - began, random.Random(0)
+    kills = 0
+    while kills < 10:
+        client.wait_for_workers(3)
+        pid = rng.choice(list(client.run(os.getpid).values()))
+        timer = threading.Timer(seconds * rng.random(), lambda pid=pid: os.kill(pid, signal.SIGKILL))
+        timer.start()
+        fit = mx.fit(X, 3, "VVV")
+        kills += not timer.is_alive()
+        timer.cancel()
+        assert fit.log_likelihood == pytest.approx(whole.log_likelihood, rel=1e-12)
+        np.testing.assert_allclose(fit.mixture.weights, whole.mixture.weights, rtol=1e-12)
+        ends = (fit.mixture.components, whole.mixture.components)
+        np.testing.assert_allclose(*(c.means for c in ends), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(*(c.covariance_matrices for c in ends), rtol=1e-12, atol=1e-12)
+
+
+def test_a_worker_may_come_late(rows):
+    options = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:
+        X = da.from_array(rows, chunks=(7_001, 3))
+        timer = threading.Timer(0.2, lambda: cluster.scale(3))
+        timer.start()
+        end = after(start(rows), X, 60)
+        client.wait_for_workers(3)
+        close(end, after(start(rows), rows, 60))
+
+
+def test_empty_partitions_change_nothing(rows, client):
+    frame = pd.DataFrame(rows, columns=list("abc"))
+    empty = dd.concat(
+        [dd.from_pandas(part, npartitions=1) for part in (frame[:0], frame[:25_000], frame[:0], frame[25_000:])]
+    )
+    close(after(start(rows), empty, 20), after(start(rows), rows, 20))
+    with pytest.raises(DataError, match="no rows"):
+        mx.fit(dd.from_pandas(frame[:0], npartitions=1), 2)
 
 
 def test_bad_cells_are_named_by_partition(rows, client):

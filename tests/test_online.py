@@ -120,6 +120,20 @@ def test_one_pass_comes_near_the_optimum():
     assert gap(X, start, optimum, last.latest) < 0.05
 
 
+def test_em_by_name_is_the_same_stream_of_steps():
+    X, _, start = problem(20_000)
+    by_name, direct = mx.em(start, X, algorithm="online", n_threads=1), mx.online_em(start, X, n_threads=1)
+    for a, b in zip(by_name, direct, strict=True):
+        assert a.mean_log_likelihood == b.mean_log_likelihood
+        np.testing.assert_array_equal(a.mixture.components.means, b.mixture.components.means)
+    endless = iter([X[:10_000], X[10_000:]])
+    assert len(list(mx.em(start, endless, algorithm="online"))) == 2
+    with pytest.raises(mx.errors.ParameterError, match="max_iter is given, but online EM knows none"):
+        mx.em(start, X, algorithm="online", max_iter=3)
+    with pytest.raises(mx.errors.ParameterError, match="expected 'em' or 'online'"):
+        mx.em(start, X, algorithm="stepwise")
+
+
 @pytest.mark.slow
 def test_one_pass_over_a_million_rows_is_within_half_a_percent():
     X, truth, start = problem(1_000_000, 1)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import mixtura as mx
-from mixtura.algorithms.degeneracy import eigenvalue_ratio, relative_variances, spurious
+from mixtura.algorithms.degeneracy import eigenvalue_ratio, relative_variances, spurious, suspects
+from mixtura.algorithms.stack import Stack
 from mixtura.errors import DegenerateWarning
 
 
@@ -74,3 +75,22 @@ def test_a_collapse_along_several_columns_is_named_as_their_combination():
     X = np.concatenate([rng.normal(size=(60, 2)), np.stack([20 + t, 20 + t], axis=1)])
     with pytest.warns(DegenerateWarning, match=r"0\.7\d?·. − 0\.7\d?·."):
         mx.fit(X, 2, "VVV", start=np.repeat([0, 1], [60, 12]), columns=["a", "b"])
+
+
+@pytest.mark.parametrize("structure", ["VVV", "EEE", "VVI", "VII", "FA1"])
+def test_many_mixtures_are_judged_as_each_one_alone(structure):
+    rng = np.random.default_rng(4)
+    mixtures, counts = [], []
+    for flat in (1.0, 1e-1, 1e-5, 1e-9):
+        for n in (1.5, 5.0, 11.0, 40.0):
+            covariances = np.stack([np.diag([flat, 1.0, 2.0]), np.eye(3), 2 * np.eye(3)])
+            resp = mx.Gaussian(rng.normal(size=(3, 3)), covariances)
+            X = mx.Mixture([0.3, 0.3, 0.4], resp).sample(400, rng)[0]
+            labels = mx.Mixture([0.3, 0.3, 0.4], resp).predict(X)
+            mixtures.append(mx.Mixture.from_responsibilities(X, np.eye(3)[labels], structure))
+            counts.append([n, 100.0, 259.0])
+    stack, counts = Stack.of(mixtures), np.array(counts)
+    among = [i for i in range(16) if i != 3]
+    expected = [i != 3 and bool(spurious(stack[i], counts[i])) for i in range(16)]
+    np.testing.assert_array_equal(suspects(stack, counts, among), expected)
+    assert any(expected) == (structure in ("VVV", "VVI", "FA1"))

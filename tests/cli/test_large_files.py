@@ -18,7 +18,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "old_faithful.csv"
 @pytest.fixture
 def large(monkeypatch):
     """Every file is a large one, parsed in small blocks."""
-    monkeypatch.setattr("mixtura.cli.labelling.LARGE", 0)
+    monkeypatch.setattr("mixtura.cli.blockwise.LARGE", 0)
     monkeypatch.setattr("mixtura.sources.readers.CSV_BLOCK", 700)
     monkeypatch.setattr("mixtura.sources.readers.BATCH_ROWS", 100)
 
@@ -28,7 +28,7 @@ def test_text_is_labelled_block_by_block_as_in_one_piece(run, model, tmp_path, m
     data = table("\n".join([f"{lines[0]},who", *(f'{line},"a, {i:04d}"' for i, line in enumerate(lines[1:]))]) + "\n")
     whole = run("predict", model, data, "--out", tmp_path / "whole.csv", "--responsibilities")
     assert whole.exit_code == 0, whole.output
-    monkeypatch.setattr("mixtura.cli.labelling.LARGE", 0)
+    monkeypatch.setattr("mixtura.cli.blockwise.LARGE", 0)
     monkeypatch.setattr("mixtura.sources.readers.CSV_BLOCK", 700)
     for out in ("blocks.csv", "blocks.tsv", "blocks.parquet"):
         assert run("predict", model, data, "--out", tmp_path / out, "--responsibilities").exit_code == 0
@@ -66,6 +66,42 @@ def test_arrays_are_labelled(run, model, tmp_path):
     found = parquet.read_table(tmp_path / "out.parquet")
     np.testing.assert_array_equal(found["label"], mx.load(model).predict(X))
     assert found.column_names[:2] == ["eruptions", "waiting"]
+
+
+HOLES = "who,waiting,eruptions\n" + "".join(
+    f'"a, {i:03d}",{"" if i % 7 == 0 else 50 + i % 40},{i % 3}.50\n' for i in range(300)
+)
+
+
+@pytest.mark.parametrize("method", ["mean", "draw"])
+def test_empty_cells_are_filled_block_by_block(run, model, large, table, tmp_path, method):
+    data, theta = table(HOLES), mx.load(model)
+    words = ("--method", method, "--seed", "5")
+    printed = run("impute", model, data, *words).stdout
+    lines, given = printed.splitlines(), HOLES.splitlines()
+    assert [line for i, line in enumerate(lines[1:]) if i % 7] == [line for i, line in enumerate(given[1:]) if i % 7]
+    rows = np.array([row[1:] for row in csv.reader(lines[1:])], dtype=float)[:, ::-1]
+    holed = np.where(np.arange(300)[:, None] % 7 == 0, [0.0, np.nan], 0.0) + rows
+    if method == "mean":
+        np.testing.assert_allclose(rows, theta.impute(holed), rtol=1e-12)
+    else:
+        assert np.abs(rows - theta.impute(holed))[::7, 1].std() > 1
+    for out in ("filled.csv", "filled.parquet"):
+        assert run("impute", model, data, *words, "--out", tmp_path / out).exit_code == 0
+    assert (tmp_path / "filled.csv").read_text() == printed
+    found = parquet.read_table(tmp_path / "filled.parquet")
+    assert found.column_names == ["who", "waiting", "eruptions"]
+    np.testing.assert_array_equal(np.column_stack([found["eruptions"], found["waiting"]]), rows)
+
+
+def test_log_densities_are_a_column_where_asked_for(run, model, tmp_path, monkeypatch):
+    X, theta = np.loadtxt(EXAMPLE, delimiter=",", skiprows=1), mx.load(model)
+    for limit in (1 << 30, 0):
+        monkeypatch.setattr("mixtura.cli.blockwise.LARGE", limit)
+        assert run("predict", model, EXAMPLE, "--log-prob", "--out", tmp_path / "out.parquet").exit_code == 0
+        found = parquet.read_table(tmp_path / "out.parquet")
+        assert found.column_names == ["eruptions", "waiting", "label", "uncertainty", "log_prob"]
+        np.testing.assert_allclose(found["log_prob"], theta.log_prob(X), rtol=1e-12)
 
 
 def test_bad_rows_are_named_and_nothing_is_written(refused, model, large, table, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 from mixtura import _core
 from mixtura.algorithms.acceleration import accelerated_em
 from mixtura.algorithms.climb import Climb, Rules, climb_all
-from mixtura.algorithms.degeneracy import FEW, fewest_rows, spurious
+from mixtura.algorithms.degeneracy import fewest_rows, suspects
 from mixtura.algorithms.ends import Ends
 from mixtura.algorithms.iteration import inner_floor
 from mixtura.algorithms.stack import Stack
@@ -92,12 +92,9 @@ def climb_compiled(sweep: Sweep, starts: Stack, tol: float, max_iter: int) -> tu
             [(row[0] + shift, row[1] + shift, row[2]) for row in kept.tolist()],
         )
 
-    smallest, fewest = counts.min(axis=1), fewest_rows(structure, weights.shape[1], source.n_features)
-    few = smallest <= fewest
+    few = counts.min(axis=1) <= fewest_rows(structure, weights.shape[1], source.n_features)
     troubled = (status >= COLLAPSED) | few | ~np.isfinite(log_likelihood)
-    suspect = np.zeros(len(troubled), dtype=bool)
-    for i in np.flatnonzero(~troubled & (smallest <= FEW * fewest)).tolist():
-        suspect[i] = bool(spurious(stack[i], counts[i]))
+    suspect = suspects(stack, counts, np.flatnonzero(~troubled).tolist())
     ends = Ends(log_likelihood + shift, n_iter, status == CONVERGED, troubled, suspect, weights, climb)
     if again:
         ends = ends.replaced(again, Ends.of(mended))

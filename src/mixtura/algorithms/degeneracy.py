@@ -10,9 +10,10 @@ import numpy as np
 
 from mixtura.algorithms.climb import Climb
 from mixtura.algorithms.iteration import outward
+from mixtura.algorithms.stack import Stack
 from mixtura.families.covariance import Structure
 from mixtura.families.factor_analyzers import FactorAnalyzers
-from mixtura.linalg import solve_lower
+from mixtura.linalg import solve_lower_stack
 from mixtura.mixture import Mixture
 from mixtura.sources import Source
 from mixtura.sweep import labels_of
@@ -45,7 +46,9 @@ def too_small(mixture: Mixture[Any], counts: Any) -> tuple[int, ...]:
 
 def _own_spread(mixture: Mixture[Any]) -> Flags:
     """(K,): components whose covariance is estimated, not held fixed."""
-    fixed = () if mixture.fixed is None else mixture.fixed.covariances
+    if mixture.fixed is None:
+        return np.ones(mixture.n_components, dtype=bool)
+    fixed = mixture.fixed.covariances
     return ~np.isin(np.arange(mixture.n_components), fixed)
 
 
@@ -67,20 +70,31 @@ def relative_variances(mixture: Mixture[Any]) -> Array:
     constraint = getattr(components, "constraint", None)
     if constraint is None or constraint.shared or mixture.n_components == 1:
         return np.ones((mixture.n_components, 2))
+    relative: Array = _relative_variances(constraint, mixture.weights[None], np.asarray(components.factors)[None])[0]
+    return relative
+
+
+def _relative_variances(structure: Structure, weights: Array, factors: Array) -> Array:
+    """(B, K, 2): the same of many mixtures, weights (B, K) and factors (B, K, …) of components."""
+    relative: Array
     with np.errstate(all="ignore"):
-        if constraint.form.ndim < 2:
-            variances = np.asarray(components.factors).reshape(mixture.n_components, -1) ** 2
-            relative = variances / (mixture.weights @ variances)
+        if structure.form.ndim < 2:
+            variances = factors.reshape(*weights.shape, -1) ** 2
+            relative = variances / (weights[:, None] @ variances)
         else:
-            factors = np.asarray(components.factors)
+            d = factors.shape[-1]
+            wide = np.moveaxis(factors, 1, 2).reshape(len(factors), d, -1)  # (B, D, K·D)
+            scaled = wide * np.repeat(np.sqrt(weights), d, axis=1)[:, None]
             try:
-                root = np.linalg.cholesky(np.einsum("k,kij,klj->il", mixture.weights, factors, factors))
-                white = solve_lower(root, np.hstack(list(factors)))
-                parts = np.swapaxes(white.reshape(len(root), *factors.shape[::2]), 0, 1)
-                relative = np.linalg.svd(parts, compute_uv=False) ** 2
+                white = solve_lower_stack(np.linalg.cholesky(scaled @ np.swapaxes(scaled, 1, 2)), wide)
+                parts = np.moveaxis(white.reshape(len(factors), d, -1, d), 2, 1)
+                relative = np.asarray(np.linalg.svd(parts, compute_uv=False) ** 2, dtype=np.float64)
             except np.linalg.LinAlgError:
-                return np.full((mixture.n_components, 2), math.nan)
-    return np.stack([relative.min(axis=1), relative.max(axis=1)], axis=1)
+                if len(factors) == 1:
+                    return np.full((*weights.shape, 2), math.nan)
+                each = zip(weights[:, None], factors[:, None], strict=True)
+                return np.concatenate([_relative_variances(structure, w, f) for w, f in each])
+    return np.stack([relative.min(axis=2), relative.max(axis=2)], axis=2)
 
 
 def eigenvalue_ratio(mixture: Mixture[Any]) -> float:
@@ -105,6 +119,21 @@ def spurious(mixture: Mixture[Any], counts: Any) -> tuple[int, ...]:
     if not tiny.any():
         return ()
     return tuple(np.flatnonzero(tiny & (relative_variances(mixture)[:, 0] < FLAT)).tolist())
+
+
+def suspects(stack: Stack, counts: Array, among: Sequence[int]) -> Flags:
+    """(B,): which of some mixtures of a stack have a spurious component; `counts` (B, K)."""
+    found = np.zeros(len(stack), dtype=bool)
+    structure = stack.structure
+    fewest = fewest_rows(structure, counts.shape[1], stack.means.shape[2])
+    tiny = counts <= FEW * fewest
+    chosen = [i for i in among if tiny[i].any()]
+    if structure.n_factors:
+        found[chosen] = [bool(spurious(stack[i], counts[i])) for i in chosen]
+    elif chosen:
+        flat = _relative_variances(structure, stack.weights[chosen], stack.factors[chosen])[:, :, 0] < FLAT
+        found[chosen] = (tiny[chosen] & flat).any(axis=1)
+    return found
 
 
 def suspicion_of(source: Source, end: Climb) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from mixtura.sources.known import as_known
 from mixtura.sources.strata import with_knowledge
 from mixtura.sweep import Sweep
 from mixtura.validation import Array, as_count, as_positive, frozen
+
+if TYPE_CHECKING:
+    from mixtura.algorithms.online import OnlineStep
 
 FLOOR_UNITS = 4.0
 """The smallest standard deviation, in rounding units of the data: the only floor (`docs/explanation/numerics.md`)."""
@@ -88,11 +91,13 @@ class Iteration:
         return outward(self.inner_after, self.coordinates)
 
 
+@overload
 def em(
     theta: Mixture[Any],
     X: Any,
     sample_weight: Any = None,
     *,
+    algorithm: Literal["em"] = "em",
     y: Any = None,
     groups: Any = None,
     tol: float | None = None,
@@ -101,7 +106,36 @@ def em(
     engine: str | None = None,
     regularization: Regularization | str | None = None,
     fixed: Any = None,
-) -> Iterator[Iteration]:
+) -> Iterator[Iteration]: ...
+
+
+@overload
+def em(
+    theta: Mixture[Any],
+    X: Any,
+    sample_weight: Any = None,
+    *,
+    algorithm: Literal["online"],
+    n_threads: int | None = None,
+    engine: str | None = None,
+) -> Iterator[OnlineStep]: ...
+
+
+def em(
+    theta: Mixture[Any],
+    X: Any,
+    sample_weight: Any = None,
+    *,
+    algorithm: str = "em",
+    y: Any = None,
+    groups: Any = None,
+    tol: float | None = None,
+    max_iter: int | None = None,
+    n_threads: int | None = None,
+    engine: str | None = None,
+    regularization: Regularization | str | None = None,
+    fixed: Any = None,
+) -> Iterator[Iteration] | Iterator[OnlineStep]:
     """EM from a mixture: each value holds one E-step and one M-step.
 
     Without `tol` and `max_iter` it goes on for as long as you ask it to; components keep their order.
@@ -111,6 +145,8 @@ def em(
     theta : where to start
     X : (n_samples, n_features) array, data frame, or path of a CSV or Parquet file; NaN and null are missing cells
     sample_weight : (n_samples,), optional; weight 2 counts a row twice
+    algorithm : "em", or "online" for `online_em`: stepwise EM in one pass over the rows or over an endless iterator of
+        blocks, not exact and without certificates; of what follows it takes `n_threads` and `engine`
     y, groups : what is known of the rows' components, optional: labels, flags or priors, and rows that belong together;
         see `fit`
     tol : nats per row, optional: stop where Aitken's estimate of the remaining gain lies below it
@@ -124,7 +160,7 @@ def em(
 
     Yields
     ------
-    Iteration
+    Iteration, or OnlineStep
 
     Raises
     ------
@@ -144,6 +180,16 @@ def em(
     1 -24.513 -11.079
     2 -10.956 -10.845
     """
+    if algorithm == "online":
+        from mixtura.algorithms.online import online_em
+
+        others = {"y": y, "groups": groups, "tol": tol, "max_iter": max_iter, "regularization": regularization}
+        for name, value in {**others, "fixed": fixed}.items():
+            if value is not None:
+                raise ParameterError(f"{name} is given, but online EM knows none; leave it out, or use algorithm='em'.")
+        return online_em(theta, X, sample_weight, n_threads=n_threads, engine=engine)
+    if algorithm != "em":
+        raise ParameterError(f"algorithm is {algorithm!r}; expected 'em' or 'online'.")
     source = rows_for(theta, X, sample_weight, engine)
     if y is not None or groups is not None:
         known = as_known(y, groups, source.n_samples)

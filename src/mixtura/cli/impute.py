@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -35,9 +36,16 @@ if TYPE_CHECKING:
     help="Write to this .csv, .tsv or .parquet file. Default: CSV to standard output.",
 )
 def command(model: str, data: str, method: str, seed: int | None, out: str | None) -> None:
-    """Fill the empty cells of DATA in the columns of MODEL from what is known of each row; all else stays as it is."""
+    """Fill the empty cells of DATA in the columns of MODEL from what is known of each row; all else stays as it is.
+
+    DATA is a file, a folder, or a pattern like 'data/*.parquet', of any size. Of large ones, which are
+    read block by block, all columns of MODEL are written to .parquet as float64.
+    """
+    import numpy as np
+
     import mixtura as mx
     from mixtura.atomic import whole_file
+    from mixtura.cli.blockwise import is_large, rewrite_files
     from mixtura.cli.labelled import is_text
     from mixtura.cli.output import TABLE_ENDINGS, check_outputs, print_csv, table_ending, write_table
     from mixtura.cli.rows import open_table, rows_for_model
@@ -45,9 +53,12 @@ def command(model: str, data: str, method: str, seed: int | None, out: str | Non
 
     check_outputs(out, endings=TABLE_ENDINGS)
     mixture = mx.load(model)
+    rng = np.random.default_rng(None if seed is None else as_count(seed, "seed", 0))
+    if is_large(data):
+        rewrite_files(data, mixture, partial(_filled_batch, mixture, method, rng), out)
+        return
     table = open_table(data)
     rows = rows_for_model(table, mixture, Path(data).name)
-    rng = None if seed is None else as_count(seed, "seed", 0)
     cells = _cells(table, mixture, rows, mixture.impute(rows, method, rng))
     if out is not None and (table_ending(out) == ".parquet" or not is_text(data)):
         write_table(_filled(table, cells), out)
@@ -58,6 +69,30 @@ def command(model: str, data: str, method: str, seed: int | None, out: str | Non
         _copy(data, cells, sys.stdout, ",")
     else:
         print_csv(_filled(table, cells))
+
+
+def _filled_batch(
+    mixture: Mixture[Any], method: str, rng: Any, batch: Any, rows: Array, names: list[str]
+) -> tuple[Any, dict[str, Any]]:
+    """The batch with the model's columns filled: texts stay as they were written but for missing cells."""
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import types
+
+    values = np.asarray(mixture.impute(rows, method, rng))
+    for j, name in enumerate(names):
+        place, column = batch.schema.get_field_index(name), values[:, j]
+        empty = np.isnan(rows[:, j])
+        old = batch.column(place)
+        if types.is_string(old.type) or types.is_large_string(old.type):
+            cells = old.to_pylist()
+            for row in np.flatnonzero(empty).tolist():
+                cells[row] = repr(float(column[row]))
+            filled = pa.array(cells, old.type)
+        else:
+            filled = pa.array(column.astype(np.float64))
+        batch = batch.set_column(place, name, filled)
+    return batch, {}
 
 
 def _cells(table: pa.Table, mixture: Mixture[Any], rows: Array, filled: Array) -> dict[int, dict[int, float]]:

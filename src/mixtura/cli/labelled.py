@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 
 
 def new_columns(
-    mixture: Mixture[Any], rows: Any, taken: Sequence[str], responsibilities: bool, prefix: str
+    mixture: Mixture[Any], rows: Any, taken: Sequence[str], responsibilities: bool, log_prob: bool, prefix: str
 ) -> dict[str, Any]:
-    """Label, uncertainty and, where asked for, responsibilities of rows, by the name of the new column."""
+    """Label, uncertainty and, where asked for, responsibilities and log-density of rows, by the new columns' names."""
     added = {f"{prefix}label": mixture.predict(rows), f"{prefix}uncertainty": mixture.uncertainty(rows)}
     if responsibilities:
         resp = mixture.responsibilities(rows)
         added |= {f"{prefix}p{k}": resp[:, k] for k in range(mixture.n_components)}
         if mixture.noise is not None:
             added[f"{prefix}noise"] = resp[:, -1]
+    if log_prob:
+        added[f"{prefix}log_prob"] = mixture.log_prob(rows)
     refuse_taken(added, taken, "; choose other names with --prefix new_")
     return added
 

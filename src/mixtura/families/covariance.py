@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -206,6 +207,7 @@ def _is_factor_analytic(name: str) -> bool:
     return name.startswith("FA") and name[2:].isdecimal()
 
 
+@cache
 def nested(inner: str, outer: str) -> bool:
     """Whether every mixture of one structure is one of the other: each of mclust's letters is as free or freer.
 

@@ -26,7 +26,8 @@ SMALLEST_LIMIT = 256_000_000
 SHARE = 4
 """Rows are held in memory where they take up to one part in so many of the limit: reading and fitting need room too."""
 
-UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 
 
 def scan(

@@ -1,4 +1,4 @@
-"""Rows of files of any size with new columns beside them, block by block."""
+"""Files of any size written anew with what a model says of their rows, block by block."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mixtura.atomic import whole_file
-from mixtura.cli.labelled import new_columns
 from mixtura.cli.output import table_ending
 from mixtura.cli.progress import rows_progress
 from mixtura.errors import DataError
@@ -25,6 +24,9 @@ LARGE = 32_000_000
 """Bytes of a file from which on it is not held in memory."""
 
 Block = tuple[Any, Mapping[str, Any], FileReader]
+Work = Callable[[Any, Any, list[str]], tuple[Any, Mapping[str, Any]]]
+"""From an Arrow batch of all columns, the model's columns as rows of floats, and their names, to the batch as it is
+written, and new columns beside it."""
 
 
 def is_large(data: str) -> bool:
@@ -35,15 +37,15 @@ def is_large(data: str) -> bool:
     return path.is_file() and (path.stat().st_size > LARGE or paths.kind_of(path) in paths.ARROW + paths.NUMPY)
 
 
-def label_files(data: str, mixture: Mixture[Any], responsibilities: bool, prefix: str, out: str | None) -> None:
-    """Write every row of the files with its label and uncertainty, whole or not at all; CSV to standard output."""
+def rewrite_files(data: str, mixture: Mixture[Any], work: Work, out: str | None) -> None:
+    """Write every row of the files as `work` makes it, whole or not at all; CSV to standard output."""
     files = [open_file(file) for file in paths.files_of(data)]
     ending = ".csv" if out is None else table_ending(out)
     with ExitStack() as stack:
         known = [file.n_rows for file in files]
         total = None if None in known else sum(n for n in known if n is not None)
         advance = stack.enter_context(rows_progress(out is not None and sys.stderr.isatty(), total))
-        blocks = _counted(_labelled(files, mixture, responsibilities, prefix, ending == ".parquet"), advance)
+        blocks = _counted(_worked(files, mixture, work, ending == ".parquet"), advance)
         if ending == ".parquet":
             assert out is not None
             _write_parquet(blocks, stack.enter_context(whole_file(out)))
@@ -61,9 +63,7 @@ def _counted(blocks: Iterator[Block], advance: Callable[[int], None]) -> Iterato
         advance(block[0].num_rows)
 
 
-def _labelled(
-    files: list[FileReader], mixture: Mixture[Any], responsibilities: bool, prefix: str, typed: bool
-) -> Iterator[Block]:
+def _worked(files: list[FileReader], mixture: Mixture[Any], work: Work, typed: bool) -> Iterator[Block]:
     """Blocks of all columns as Arrow batches, the new columns, and the file they come from.
 
     Columns of text files come as the texts they are, or `typed`.
@@ -78,7 +78,7 @@ def _labelled(
                 raise DataError(f"{file.where} has {file.shape[1]} columns but the model has {len(names)}.")
             for batch in file.read(()):
                 data = pa.RecordBatch.from_arrays([pa.array(column) for column in batch.data.T], names)
-                yield data, new_columns(mixture, batch.data, names, responsibilities, prefix), file
+                yield *work(data, batch.data, names), file
             continue
         names = file.schema.names
         wanted = names if mixture.columns is None else list(mixture.columns)
@@ -94,7 +94,7 @@ def _labelled(
             numbers = numbers_of(batch.data, wanted, file.where, row) if as_text else batch.data
             rows = rows_of(numbers, wanted, dtype, file.where + batch.place, row)
             if len(rows):
-                yield batch.data, new_columns(mixture, rows, names, responsibilities, prefix), file
+                yield *work(batch.data, rows, wanted), file
             row += len(rows)
 
 
