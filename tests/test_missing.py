@@ -256,7 +256,6 @@ def test_what_needs_whole_rows_says_so():
     theta = start(X)
     calls = {
         "from_responsibilities": lambda: mx.Mixture.from_responsibilities(X, np.zeros(60, int)),
-        "merge": lambda: mx.merge_by_entropy(theta, X),
         "many": lambda: mx.fit_many(X.reshape(2, 30, 4), 2),
     }
     for call in calls.values():

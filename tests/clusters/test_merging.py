@@ -136,3 +136,19 @@ def test_rows_that_do_not_fit_are_refused(faithful):
     for merge in (mx.merge_by_entropy, mx.merge_by_density):
         with pytest.raises(ShapeError, match="3 columns"):
             merge(mixture, np.zeros((5, 3)))
+
+
+def test_rows_with_gaps_are_merged_by_what_they_tell():
+    rng = np.random.default_rng(1)
+    truth = mx.Mixture([0.3, 0.3, 0.4], mx.Gaussian([[0, 0], [1.5, 0], [9, 9]], [np.eye(2)] * 3))
+    X = truth.sample(400, rng)[0]
+    X[rng.random(X.shape) < 0.2] = np.nan
+    X[3] = np.nan
+    found = mx.merge_by_entropy(truth, X)
+    known = ~np.isnan(X).all(axis=1)
+    resp = truth.responsibilities(X)[known]
+    entropy = -(resp * np.log(np.maximum(resp, 1e-300))).sum()
+    assert found.entropies[0] == pytest.approx(entropy, rel=1e-12)
+    pair = np.column_stack([resp[:, 0] + resp[:, 1], resp[:, 2]])
+    assert found.entropies[1] == pytest.approx(-(pair * np.log(np.maximum(pair, 1e-300))).sum(), rel=1e-12)
+    assert found.path.merges[0] == (0, 1)

@@ -129,3 +129,25 @@ def test_noise_is_grey_and_every_kind_is_reached_from_the_fit() -> None:
         noisy.plot(kind="pie")
     with pytest.raises(ParameterError, match="give them"):
         plotting.plot_classification(noisy.mixture)
+
+
+def test_rows_with_gaps_are_drawn_where_they_are_known() -> None:
+    holed = X.copy()
+    holed[::4, 1] = np.nan
+    fit = mx.fit(holed, 3, "VVV")
+    labels = fit.mixture.predict(holed)
+    ax = plotting.plot_classification(fit, columns=[0, 2])
+    assert len(drawn(ax)) == len(X)
+    ax = plotting.plot_classification(fit, columns=[0, 1])
+    assert np.isfinite(np.ma.filled(drawn(ax), np.nan)).all(axis=1).sum() == 150
+    ax = plotting.plot_directions(fit)
+    assert len(drawn(ax)) == len(X)
+    image = plotting.plot_responsibilities(fit).images[0].get_array()
+    np.testing.assert_array_equal(np.bincount(np.asarray(image).argmax(axis=1)), np.bincount(labels))
+    one = mx.fit(holed[:, 1], 2, "V")
+    points = plotting.plot_quantiles(one).lines[1].get_xydata()
+    assert len(points) == 150
+    bars = plotting.plot_mixture(one.mixture, X=holed[:, 1]).patches
+    assert sum(bar.get_height() * bar.get_width() for bar in bars) == pytest.approx(1)
+    with pytest.raises(ParameterError, match="two columns and the mixture has one"):
+        plotting.plot_uncertainty(one)

@@ -129,3 +129,55 @@ def test_a_pickled_fit_needs_its_rows_again(fit, rows, tmp_path: Path) -> None:
         again.report(tmp_path / "r.html")
     again.report(tmp_path / "r.html", rows("faithful"))
     assert (tmp_path / "r.html").stat().st_size > 900_000
+
+
+@pytest.fixture(scope="module")
+def gappy(rows, columns):
+    X = rows("iris").copy()
+    rng = np.random.default_rng(3)
+    X[rng.random(X.shape) < 0.1] = np.nan
+    X[7] = np.nan
+    X[9, :3] = np.nan
+    return X, mx.fit(X, 3, ["VEV", "VVV"], columns=columns("iris"))
+
+
+def test_rows_with_gaps_are_shown_by_what_is_known_of_them(gappy) -> None:
+    X, fit = gappy
+    looked = look(fit.source, fit.mixture)
+    known = ~np.isnan(X)
+    np.testing.assert_array_equal(looked.numbers, np.flatnonzero(known.any(axis=1)))
+    np.testing.assert_array_equal(looked.shown, X[looked.numbers])
+    np.testing.assert_array_equal(looked.labels, fit.mixture.predict(X)[looked.numbers])
+    density, labels = fit.mixture.component_log_prob(X), fit.mixture.predict(X)
+    for k, typical in enumerate(looked.typical):
+        mine = np.flatnonzero((labels == k) & known.all(axis=1))
+        assert typical[0].number == mine[np.argmax(density[mine, k])]
+    assert 7 not in [row.number for row in looked.doubtful]
+    assert looked.uncertainty.sum() == 149
+    for j, (_, counts) in enumerate(looked.histograms):
+        assert counts.sum() == known[:, j].sum()
+
+
+def test_the_page_says_what_was_missing_and_what_is_drawn(gappy) -> None:
+    X, fit = gappy
+    page, cells = report_page(fit, fit.source), int(np.isnan(X).sum())
+    assert f"Missing: {cells} cells" in page
+    drawn = specs(page)
+    points = values_of(drawn["directions"], drawn["directions"]["layer"][1])
+    assert len(points) == 149
+    gaps = int(np.isnan(np.delete(X, 7, axis=0)).any(axis=1).sum())
+    assert f"Missing cells of {gaps} rows are filled with what the others let expect." in page
+    pairs = values_of(drawn["pairs"])
+    j = fit.mixture.columns.index("Petal.Length")
+    assert sum(v[f"c{j}"] is None for v in pairs) == np.isnan(np.delete(X, 7, axis=0)[:, j]).sum()
+    assert "missing" in re.search(r"least sure about.*?</table>", page, re.DOTALL)[0]
+
+
+def test_two_columns_draw_the_rows_that_know_both(rows) -> None:
+    X = rows("faithful").copy()
+    X[::5, 0] = np.nan
+    fit = mx.fit(X, 2, "VVV")
+    page = report_page(fit, fit.source)
+    points = values_of(specs(page)["plane"], specs(page)["plane"]["layer"][1])
+    assert len(points) == 272 - 55
+    assert "55 rows with a missing cell cannot be drawn." in page

@@ -158,7 +158,7 @@ def merge_by_entropy(mixture: Mixture[Any], X: Any, sample_weight: Any = None) -
 
 def responsibilities_in_pieces(source: Source, mixture: Mixture[Any]) -> Iterator[tuple[Array, Array]]:
     """Responsibilities (m, n_components) and row weights (m,) of pieces of the rows, in order."""
-    for chunk in source.chunks():
+    for chunk in source.chunks_with_gaps():
         for piece in blocks(chunk, max(1024, PIECE_ROWS // mixture.n_components)):
             weights = np.ones(len(piece.rows)) if piece.weights is None else piece.weights
             yield mixture.responsibilities(piece.rows), weights

@@ -75,18 +75,22 @@ def source_of(result: Fit | Mixture[Any], X: Any) -> Source:
 
 
 def some_rows(source: Source, most: int = POINTS) -> Array:
-    """At most so many rows (m, n_features), evenly spaced through the data, complete ones."""
+    """At most so many rows (m, n_features), evenly spaced through the data; missing cells are NaN."""
     wanted = np.unique(np.linspace(0, source.n_samples - 1, min(source.n_samples, most)).astype(np.intp))
     parts = []
-    for chunk in source.chunks():
+    for chunk in source.chunks_with_gaps():
         here = wanted[(wanted >= chunk.start) & (wanted < chunk.start + len(chunk.rows))] - chunk.start
         parts.append(np.asarray(chunk.rows[here], dtype=np.float64))
     rows: Array = np.concatenate(parts)
-    return rows[~np.isnan(rows).any(axis=1)]
+    return rows
 
 
 def two_columns(mixture: Mixture[Any], columns: Any) -> list[int]:
     """The numbers of the two columns that a plane shows: those given, or the first two."""
+    if mixture.n_features < 2:
+        raise ParameterError(
+            "this picture shows two columns and the mixture has one; draw kind='mixture' or 'quantiles'."
+        )
     index = column_numbers(mixture, [0, 1] if columns is None else columns)
     if len(index) != 2:
         raise ParameterError(f"columns is {columns!r}; a picture has two, such as [0, 1].")

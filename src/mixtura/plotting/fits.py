@@ -82,7 +82,8 @@ def plot_quantiles(result: Fit | Mixture[Any], ax: Any = None, *, X: Any = None)
     mixture, ax = mixture_of(result), axes(ax)
     if mixture.n_features != 1:
         raise ParameterError(f"quantiles need one column; the mixture has {mixture.n_features}: take .marginal([j]).")
-    rows = np.sort(some_rows(source_of(result, X), 1 << 20)[:, 0])
+    rows = some_rows(source_of(result, X), 1 << 20)[:, 0]
+    rows = np.sort(rows[~np.isnan(rows)])
     p = (np.arange(min(len(rows), DRAWN_QUANTILES)) + 0.5) / min(len(rows), DRAWN_QUANTILES)
     theirs, ours = np.quantile(rows, p, method="hazen"), np.asarray(quantile(mixture, p))
     ends = [min(theirs[0], ours[0]), max(theirs[-1], ours[-1])]

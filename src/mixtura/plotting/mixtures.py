@@ -46,7 +46,7 @@ def plot_mixture(mixture: Mixture[Any], ax: Any = None, X: Any = None) -> Any:
 
 def _rows(mixture: Mixture[Any], X: Any) -> Array:
     source = as_source(X)
-    rows: Array = np.concatenate([np.asarray(chunk.rows, dtype=np.float64) for chunk in source.chunks()])
+    rows: Array = np.concatenate([np.asarray(chunk.rows, dtype=np.float64) for chunk in source.chunks_with_gaps()])
     if rows.shape[1] != mixture.n_features:
         raise ParameterError(f"X has {rows.shape[1]} columns but the mixture has {mixture.n_features}.")
     return rows
@@ -60,7 +60,7 @@ def _density(mixture: Mixture[Any], ax: Any, rows: Array | None) -> None:
     low, high = (means, means) if box is None else box.ends
     x = np.linspace(min(low.min(), (means - 4 * spreads).min()), max(high.max(), (means + 4 * spreads).max()), POINTS)
     if rows is not None:
-        ax.hist(rows[:, 0], bins="auto", density=True, color="0.85", label="rows")
+        ax.hist(rows[~np.isnan(rows[:, 0]), 0], bins="auto", density=True, color="0.85", label="rows")
     parts = mixture.weights * np.exp(mixture.component_log_prob(x)[:, : mixture.n_components])
     for k in range(mixture.n_components):
         ax.plot(x, parts[:, k], color=COLOURS[k % len(COLOURS)], label=mixture.component_name(k))

@@ -160,6 +160,8 @@ def plot_pairs(result: Fit | Mixture[Any], figure: Any = None, *, columns: Colum
 def plot_directions(result: Fit | Mixture[Any], ax: Any = None, *, X: Any = None) -> Any:
     """Rows and components in the plane where the components differ most (Scrucca 2010; mclust's MclustDR).
 
+    Missing cells are filled with what the others let expect.
+
     Parameters
     ----------
     result, ax, X : as for `plot_classification`
@@ -171,7 +173,7 @@ def plot_directions(result: Fit | Mixture[Any], ax: Any = None, *, X: Any = None
     if len(directions.eigenvalues) < 2:
         raise ParameterError("the components differ along one direction only; draw its density instead.")
     rows = some_rows(source_of(result, X))
-    _points(ax, np.asarray(directions.project(rows))[:, :2], mixture.predict(rows), mixture)
+    _points(ax, np.asarray(directions.project(mixture.impute(rows)))[:, :2], mixture.predict(rows), mixture)
     _ellipses(ax, directions.projected.marginal([0, 1]))
     shares = directions.eigenvalues / directions.eigenvalues.sum()
     ax.set_xlabel(f"direction 1 ({100 * shares[0]:.0f} %)")

@@ -37,8 +37,7 @@ def _groups(fit: Fit) -> list[str | Grid]:
     order = "as the labels say" if fit.labelled else order
     note = f"Groups are numbered from 0 as in predict, {order}; each column shows mean ± standard deviation."
     weighted = ""
-    counted = fit.n_samples - (0 if fit.missing is None else fit.missing.n_blank)
-    if fit.total_weight != counted:
+    if fit.total_weight != _counted(fit):
         weighted = f" Rows are weighted: they count as {count(fit.total_weight)}."
     sizes = [count(n) for n in fit.certainty.sizes]
     return [
@@ -48,6 +47,11 @@ def _groups(fit: Fit) -> list[str | Grid]:
         *_missing(fit),
         note + weighted,
     ]
+
+
+def _counted(fit: Fit) -> int:
+    """Rows that know anything."""
+    return fit.n_samples - (0 if fit.missing is None else fit.missing.n_blank)
 
 
 def _noise(fit: Fit) -> list[str]:
@@ -165,7 +169,7 @@ def _ending(fit: Fit) -> str:
 
 def _starts(fit: Fit) -> str:
     text = str(fit.starts)
-    sampled = fit.starts.n_rows < fit.n_samples
+    sampled = fit.starts.n_rows < _counted(fit)
     where = f" on a sample of {plural(fit.starts.n_rows, 'row')}" if sampled else ""
     lonely = fit.starts.agreed == 1 and fit.starts.tried > 1
     advice = " Only one start found it: more starts may find a better optimum." if lonely else ""

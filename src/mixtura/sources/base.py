@@ -169,6 +169,10 @@ class Source(ABC):
     def chunks(self) -> Iterator[Chunk]:
         """All rows once, in order."""
 
+    def chunks_with_gaps(self) -> Iterator[Chunk]:
+        """The same, for those who know what to do with missing cells, which are NaN."""
+        return self.chunks()
+
     @abstractmethod
     def sample(self, n: int, rng: np.random.Generator) -> Source:
         """`n` rows drawn without replacement, in the order of the source; itself where it has no more.

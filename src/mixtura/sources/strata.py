@@ -213,6 +213,9 @@ class StratifiedSource(Source):
             "out, or fill them with Mixture.impute."
         )
 
+    def chunks_with_gaps(self) -> Iterator[Chunk]:
+        yield Chunk(self.X, self.weights, 0)
+
     def select(self, columns: Sequence[str]) -> ArraySource | StratifiedSource:
         assert self.columns is not None
         index = [self.columns.index(name) for name in columns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +76,12 @@ def cards(fit: Fit, looked: Looked) -> list[Card]:
 
 def values_text(mixture: Mixture[Any], row: Row, columns: Any) -> str:
     """`eruptions 4.4, waiting 80`."""
-    return ", ".join(f"{shortened(mixture.column_name(int(j)))} {row.values[j]:.6g}" for j in columns)
+    return ", ".join(f"{shortened(mixture.column_name(int(j)))} {cell_text(row.values[j])}" for j in columns)
+
+
+def cell_text(value: float) -> str:
+    """`4.4`, or `missing`."""
+    return "missing" if math.isnan(value) else f"{value:.6g}"
 
 
 def _apart(mixture: Mixture[Any], off: Array, relative: Array) -> str:
@@ -90,7 +96,7 @@ def _apart(mixture: Mixture[Any], off: Array, relative: Array) -> str:
         wide = float(np.median(relative))
         where = "wider than" if wide > 1.2 else "narrower than" if wide < 0.8 else "about as wide as"
         return f"Its means lie near those of all rows; it is {where} all rows together."
-    return "; ".join(parts).capitalize() if not mixture.columns else "; ".join(parts) + "."
+    return "; ".join(parts) + "."
 
 
 def sizes_text(fit: Fit) -> str:

@@ -11,6 +11,7 @@ from mixtura.clusters.directions import discriminant_directions
 from mixtura.errors import MixturaError
 from mixtura.mixture import Mixture
 from mixtura.plotting.canvas import COLOURS
+from mixtura.report.document import plural
 from mixtura.report.page.rows import BINS, Looked
 from mixtura.validation import Array
 
@@ -23,8 +24,8 @@ MOST_PAIRED = 4
 CURVE, CIRCLE = 200, 73
 """Points of a density curve and of an ellipse."""
 
-MOST_DRAWN = 0.8
-"""Share of the candidates that the chart of criteria shows: the others would press these together."""
+FEW, MOST_DRAWN = 20, 0.8
+"""Of more candidates the chart of criteria shows this share: the largest values would press the others together."""
 
 INSIDE = (0.5, 0.8, 0.95)
 """Shares of the rows that lie inside the contours of the density."""
@@ -68,7 +69,7 @@ def pictures(fit: Fit, looked: Looked) -> list[Chart]:
             directions = None
         if directions is not None and len(directions.eigenvalues) > 1:
             projected = directions.projected.marginal([0, 1])
-            rows = np.asarray(directions.project(looked.shown))[:, :2]
+            rows = np.asarray(directions.project(mixture.impute(looked.shown)))[:, :2]
             title = "The plane in which the components differ most"
             found.append(_plane(projected, rows, looked, "directions", ["direction 1", "direction 2"], title))
     return [*found, _pairs(mixture, looked)]
@@ -136,6 +137,7 @@ def _plane(mixture: Mixture[Any], rows: Array, looked: Looked, name: str, axes: 
     points = [
         {"x": float(x), "y": float(y), "component": c, "row": int(i)}
         for (x, y), c, i in zip(rows, labels, looked.numbers, strict=True)
+        if not (np.isnan(x) or np.isnan(y))
     ]
     scale = alt.Scale(zero=False)
     dots = (
@@ -171,6 +173,11 @@ def _plane(mixture: Mixture[Any], rows: Array, looked: Looked, name: str, axes: 
         f"standard deviations around {mixture.n_components} means, and contours of the density around "
         "half, 80 % and 95 % of the rows."
     )
+    gaps = int(np.isnan(looked.shown).any(axis=1).sum())
+    if gaps and rows.shape[1] == looked.shown.shape[1]:
+        words += f" {plural(gaps, 'row')} with a missing cell cannot be drawn."
+    elif gaps:
+        words += f" Missing cells of {plural(gaps, 'row')} are filled with what the others let expect."
     return Chart(name, title, words, _finished(contours + dots + paths, 460))
 
 
@@ -178,6 +185,7 @@ def _contours(mixture: Mixture[Any], rows: Array) -> list[dict[str, Any]]:
     """Lines of equal density around shares of the rows."""
     import contourpy
 
+    rows = rows[~np.isnan(rows).any(axis=1)]
     low, high = rows.min(axis=0), rows.max(axis=0)
     margin = 0.08 * (high - low)
     x, y = (np.linspace(low[j] - margin[j], high[j] + margin[j], GRID) for j in range(2))
@@ -231,7 +239,7 @@ def _pairs(mixture: Mixture[Any], looked: Looked) -> Chart:
     some = slice(None, None, max(1, len(rows) // 700))
     labels = _labels(mixture, looked.labels)
     records = [
-        {**{f"c{j}": float(v) for j, v in enumerate(row)}, "component": c}
+        {**{f"c{j}": None if np.isnan(v) else float(v) for j, v in enumerate(row)}, "component": c}
         for row, c in zip(rows[some], labels[some], strict=True)
     ]
     grid = []
@@ -301,12 +309,12 @@ def criteria(fit: Fit) -> Chart | None:
     ]
     name = fit.criterion.upper()
     every = np.array([value["value"] for value in values])
-    lowest, highest = float(every.min()), float(np.quantile(every, MOST_DRAWN))
+    lowest, highest = float(every.min()), float(np.quantile(every, MOST_DRAWN if len(every) > FEW else 1.0))
     margin = 0.05 * (highest - lowest) or 1.0
     lowest, highest = lowest - margin, highest + margin
     above = int((every > highest).sum())
     base = alt.Chart(_data(values)).encode(
-        x=alt.X("components:O", title="components"),
+        x=alt.X("components:O", title="components", axis=alt.Axis(labelAngle=0)),
         y=alt.Y("value:Q", title=f"{name}, smaller is better", scale=alt.Scale(domain=[lowest, highest])),
         tooltip=["structure:N", "components:O", "value:Q"],
     )

@@ -13,7 +13,7 @@ from mixtura.report.document import Grid
 from mixtura.report.fitted import fit_document
 from mixtura.report.notebook import grid_html
 from mixtura.report.numbers import percent
-from mixtura.report.page.cards import cards, sizes_text
+from mixtura.report.page.cards import cards, cell_text, sizes_text
 from mixtura.report.page.rows import Looked, look
 from mixtura.report.records import plain
 from mixtura.sources import Source
@@ -93,7 +93,7 @@ def _doubtful(fit: Fit, looked: Looked) -> Grid:
     for row in looked.doubtful:
         first, second = (-row.resp).argsort(kind="stable")[:2] if len(names) > 1 else (0, 0)
         guess = f"{names[first]} ({percent(row.resp[first])}) or {names[second]} ({percent(row.resp[second])})"
-        lines.append([str(row.number), guess, *(f"{row.values[j]:.6g}" for j in columns)])
+        lines.append([str(row.number), guess, *(cell_text(row.values[j]) for j in columns)])
     return Grid.of(["row", "component", *(mixture.column_name(j) for j in columns)], lines, left=2)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mixtura.mixture import Mixture
-from mixtura.sources import ArraySource, Source
+from mixtura.sources import Source
+from mixtura.sources.strata import source_of
 from mixtura.sweep import evaluate
 from mixtura.sweep.blocks import blocks
 from mixtura.validation import Array, Labels
@@ -54,8 +55,8 @@ class Looked:
 
     Attributes
     ----------
-    shown : (m, n_features), a sample of complete rows, with its labels (m,), −1 for noise, and row numbers (m,)
-    typical : for each component the rows of largest log-density there, among those it is likeliest for
+    shown : (m, n_features), a sample of rows, missing cells NaN, with labels (m,), −1 for noise, and row numbers (m,)
+    typical : for each component the complete rows of largest log-density there, among those it is likeliest for
     doubtful : the least sure rows, the least sure first
     uncertainty : (BINS,), how many rows are how uncertain, in equal bins from 0 to 1
     histograms : for each column edges and counts of all rows
@@ -80,10 +81,10 @@ def look(source: Source, mixture: Mixture[Any]) -> Looked:
     doubtful: list[tuple[float, Row]] = []
     wanted = np.unique(np.linspace(0, n - 1, min(n, SHOWN)).astype(np.intp))
     shown = []
-    for chunk in source.chunks():
+    for chunk in source.chunks_with_gaps():
         for piece in blocks(chunk, PIECE_ROWS):
             rows = np.asarray(piece.rows, dtype=np.float64)
-            here = ArraySource(rows)
+            here, missing = source_of(rows), np.isnan(rows)
             density = evaluate(here, mixture, "component_log_prob")[:, :k]
             resp = evaluate(here, mixture, "responsibilities")
             labels = resp.argmax(axis=1)
@@ -94,11 +95,11 @@ def look(source: Source, mixture: Mixture[Any]) -> Looked:
                 weights = None if piece.weights is None else piece.weights[there]
                 counts[j] += np.histogram(rows[there, j], edges[j], weights=weights)[0]
             for c in range(k):
-                mine = np.flatnonzero(labels == c)
+                mine = np.flatnonzero((labels == c) & ~missing.any(axis=1))
                 _keep(best[c], TYPICAL, density[:, c], mine, rows, resp, piece.start)
-            _keep(doubtful, DOUBTFUL, rest, np.arange(len(rows)), rows, resp, piece.start)
+            _keep(doubtful, DOUBTFUL, rest, np.flatnonzero(~missing.all(axis=1)), rows, resp, piece.start)
             some = wanted[(wanted >= piece.start) & (wanted < piece.start + len(rows))]
-            some = some[~np.isnan(rows[some - piece.start]).any(axis=1)]
+            some = some[~missing[some - piece.start].all(axis=1)]
             shown.append((some, rows[some - piece.start], labels[some - piece.start]))
     numbers, values, labels = (np.concatenate(part) for part in zip(*shown, strict=True))
     return Looked(
