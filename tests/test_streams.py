@@ -23,6 +23,7 @@ from mixtura.sources.base import chunk_rows
 from mixtura.sources.conversion import NO_NUMBER
 from mixtura.sources.read_ahead import read_ahead
 from mixtura.sources.reservoir import Reservoir
+from mixtura.sources.strata import source_of
 from mixtura.sources.stream import StreamSource
 
 NAMES = ["a", "b", "c"]
@@ -131,7 +132,7 @@ def test_all_candidates_of_a_search_share_each_reading(rows, tmp_path):
 
 
 def test_a_large_file_is_read_a_handful_of_times(rows, tmp_path, monkeypatch):
-    monkeypatch.setattr("mixtura.sources.stream.POOL_CELLS", 60_000)
+    monkeypatch.setattr("mixtura.sources.survey.POOL_CELLS", 60_000)
     monkeypatch.setattr("mixtura.search.SETTLED_ROWS", 50_000)
     monkeypatch.setattr("mixtura.search.MANY_DEAR_ROWS", 50_000)
     source = mx.scan(write(rows, tmp_path, "parquet"))
@@ -227,19 +228,72 @@ class TestArrowStreams:
         assert list(tmp_path.iterdir()) == []
 
 
-class TestBadFiles:
-    def test_a_missing_cell_is_named_by_file_where_rows_are_streamed(self, rows, tmp_path):
-        good, bad = table(rows[:30_000]), table(rows[:30_000]).to_pandas()
-        bad.loc[25_123, "b"] = None
-        parquet.write_table(good, tmp_path / "p0.parquet")
-        holed = pa.Table.from_pandas(bad, preserve_index=False)
-        parquet.write_table(holed, tmp_path / "p1.parquet", row_group_size=10_000)
-        assert mx.scan(str(tmp_path / "p*.parquet"), memory_limit="30 GB").gaps.n_cells == 1
-        with pytest.raises(
-            DataError, match=r"p1.parquet has missing cells; .* row 25123, column 'b' .*raise memory_limit"
-        ):
-            mx.scan(str(tmp_path / "p*.parquet")).n_samples  # noqa: B018
+class TestGaps:
+    """Missing cells in files that are read block by block."""
 
+    @pytest.fixture
+    def gappy(self, rows, tmp_path):
+        """A file of several chunks, and the same rows in memory."""
+        X, rng = rows.astype(np.float64), np.random.default_rng(6)
+        X[rng.random(X.shape) < 0.1] = np.nan
+        X[[5, 40_000]] = np.nan
+        columns = {c: pa.array(X[:, j], mask=np.isnan(X[:, j])) for j, c in enumerate(NAMES)}
+        parquet.write_table(pa.table(columns), tmp_path / "gaps.parquet", row_group_size=7_000)
+        return mx.scan(tmp_path / "gaps.parquet"), source_of(X, columns=tuple(NAMES))
+
+    def test_they_are_counted_in_the_first_reading(self, gappy):
+        stream, held = gappy
+        assert isinstance(stream, StreamSource)
+        assert stream.gaps == held.gaps
+        assert stream.gaps.n_blank >= 2
+        assert stream.total_weight == held.total_weight == N - stream.gaps.n_blank
+        np.testing.assert_array_equal(stream.ranges, held.ranges)
+        assert stream.readings == 1
+
+    @pytest.mark.parametrize("structure", ["VVV", "EEE", "VEI", "FA1"])
+    def test_iterations_are_those_of_the_array(self, gappy, structure):
+        stream, held = gappy
+        theta = mx.fit(held.X[:2000], 2, structure, columns=NAMES).mixture
+        one, other = (list(mx.em(theta, source, max_iter=20))[-1] for source in (stream, held))
+        assert one.log_likelihood == pytest.approx(other.log_likelihood, rel=1e-12)
+        np.testing.assert_allclose(one.after.components.means, other.after.components.means, rtol=1e-11)
+        np.testing.assert_allclose(
+            one.after.components.component_covariances, other.after.components.component_covariances, rtol=1e-10
+        )
+
+    def test_a_search_finds_the_optimum_of_the_array(self, gappy):
+        stream, held = gappy
+        fit, want = (mx.fit(source, [1, 2], ["EEE", "VVV"]) for source in (stream, held))
+        assert fit.mixture.structure == want.mixture.structure
+        assert fit.log_likelihood == pytest.approx(want.log_likelihood, abs=1e-6 * N)
+        assert fit.missing == want.missing
+        assert fit.certainty.sizes.sum() == N - fit.missing.n_blank
+        np.testing.assert_array_equal(fit.mixture.predict(stream), fit.mixture.predict(held))
+        np.testing.assert_allclose(fit.mixture.log_prob(stream), fit.mixture.log_prob(held), rtol=1e-12)
+        np.testing.assert_allclose(fit.mixture.impute(stream), fit.mixture.impute(held), rtol=1e-12)
+        errors = [mx.standard_errors(fit, source).table["standard_error"] for source in (stream, held)]
+        np.testing.assert_allclose(*errors, rtol=1e-9)
+
+    def test_noise_is_looked_for_in_a_sample(self, gappy):
+        stream, held = gappy
+        found, want = (mx.fit(source, 2, "VVV", noise=True) for source in (stream, held))
+        assert found.log_likelihood == pytest.approx(want.log_likelihood, abs=1e-5 * N)
+
+    def test_what_they_rule_out_is_said(self, gappy, tmp_path):
+        stream, _ = gappy
+        with pytest.raises(DataError, match=r"gaps.parquet has missing cells, \d+ in all. This call needs whole rows"):
+            mx.explain(mx.fit(stream, 2, "VVV").mixture, stream)
+        with pytest.raises(ParameterError, match="not flags"):
+            mx.fit(stream, 2, "VVV", noise=np.zeros(N, bool))
+        with pytest.raises(ParameterError, match="start from a Mixture"):
+            mx.fit(stream, 2, "VVV", start=np.arange(N) % 2)
+        table_ = pa.table({"a": np.arange(N, dtype=float), "b": pa.nulls(N, pa.float64())})
+        parquet.write_table(table_, tmp_path / "empty.parquet")
+        with pytest.raises(DataError, match=f"column 'b' is missing in all {N} rows"):
+            mx.fit(tmp_path / "empty.parquet", 2)
+
+
+class TestBadFiles:
     @pytest.mark.parametrize("limit", ["512 MB", "30 GB"])
     def test_a_cell_that_is_not_finite_is_named_by_file(self, rows, tmp_path, limit):
         np.save(tmp_path / "p0.npy", rows)

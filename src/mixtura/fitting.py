@@ -165,7 +165,7 @@ def fit(
         background=background_of(noise, source),
     )
     remedy = as_regularization(regularization)
-    if isinstance(source, StratifiedSource) and criterion == "cv":
+    if source.is_partial and criterion == "cv":
         raise ParameterError("criterion 'cv' knows neither missing cells nor labels; name another criterion.")
     sweep = Sweep(source, n_threads, engine, remedy)
     structures = resolve_structures(structure, source.n_features)
@@ -288,7 +288,11 @@ def _given(
         )
     constraint = resolve_structure(structures[0], sweep.source.n_features)
     wanted = None if n_components is None else as_count(n_components, "n_components")
-    if isinstance(source, StratifiedSource) and not isinstance(start, Mixture):
+    if source.is_partial and not isinstance(start, Mixture):
+        if not isinstance(source, StratifiedSource):
+            raise ParameterError(
+                "rows with gaps that are read block by block start from a Mixture; fit one to some of them."
+            )
         rows = completed(sweep)
         first = user_start(as_responsibilities(start, source.n_samples)[source.counted], rows, constraint, wanted)
         first = replace(first, mixture=transplanted(first.mixture, sweep.like(rows), sweep))

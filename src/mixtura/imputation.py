@@ -28,8 +28,8 @@ def filled(mixture: Mixture[Any], source: Source, method: str, rng: np.random.Ge
     """(n_samples, n_features) float64: the rows with their missing cells filled; see `Mixture.impute`."""
     if method not in METHODS:
         raise ParameterError(f"method is {method!r}; expected 'mean' or 'draw'.")
-    if isinstance(source, StratifiedSource):
-        return _imputed(mixture, source, method, rng)
+    if source.is_partial:
+        return np.concatenate([_imputed(mixture, part, method, rng) for _, part in source.parts()])
     return np.concatenate([np.asarray(chunk.rows, dtype=np.float64) for chunk in source.chunks()])
 
 

@@ -17,7 +17,8 @@ from mixtura.errors import CollapseError, ConvergenceWarning, DegenerateWarning,
 from mixtura.mixture import Mixture
 from mixtura.selection import Candidate, StartReport, candidate_table, ranking
 from mixtura.sources import Source, as_source, by_columns
-from mixtura.sources.strata import Gaps, StratifiedSource
+from mixtura.sources.gaps import Gaps
+from mixtura.sources.strata import StratifiedSource
 from mixtura.sweep import Sweep
 from mixtura.tables import Table
 
@@ -192,7 +193,7 @@ def result_of(
     suspicion = "" if chosen.trouble else suspicion_of(source, chosen.climb)
     heywood = heywood_of(source, chosen.climb)
     notes += [note for note in (suspicion, heywood) if note]
-    missing = source.gaps if isinstance(source, StratifiedSource) and source.has_gaps else None
+    missing = source.gaps if source.has_gaps else None
     if missing is not None and missing.never_together:
         notes.append(_apart(source, missing))
     climb = chosen.climb

@@ -163,7 +163,7 @@ class Search:
     @property
     def partly_known(self) -> bool:
         """Whether cells are missing, or more is known than cells."""
-        return isinstance(self.sweep.source, StratifiedSource)
+        return self.sweep.source.is_partial
 
     def candidate(self, structure: str, n_components: int, explore: bool = True) -> Candidate:
         """The best optimum that the starts of one candidate lead to, and exchanges of groups after them.
@@ -198,11 +198,16 @@ class Search:
         if not whole:
             ends, order = outcome.ends, [i for i in outcome.ends.best_first() if i != best]
             rough = tol if explore else max(tol, ROUGH / total_weight)
-            if isinstance(self.sweep.source, StratifiedSource):
+            if id(sample) in self._true:
                 order = _elsewhere(ends, ends.best_first(outcome.finished), climb, slack)[:OTHER_OPTIMA]
                 true = self._true[id(sample)]
                 others = [ends.climb(i) for i in order]
                 climb, start = self._on_true_rows(sample, true, [climb, *others], rough, start.method)
+                if self.sweep.source.is_dear:
+                    climb = self._wait((structure, n_components), true, [climb], tol)
+                elif true is not self.sweep:
+                    rules = Rules(rough, self.options.max_iter)
+                    climb = climb_levels(true, climb.mixture, self.sweep, rules, self.options.seed)
             else:
                 attempts = [climb, *(ends.climb(i) for i in order[: ATTEMPTS - 1])]
                 if self.sweep.source.is_dear:
@@ -350,8 +355,8 @@ class Search:
     def _on_true_rows(
         self, sample: Sweep, true: Sweep, ends: list[Climb], tol: float, method: str
     ) -> tuple[Climb, Start]:
-        """The best climb on all rows, and where it started: from ends on completed rows, which are other rows than the
-        `true` ones of the sample, and from the labelled rows alone."""
+        """The best climb on the true rows of the sample, and where it started on all rows: from ends on completed rows,
+        which are other ones, and from the labelled rows alone."""
         source, equal = true.source, self.options.equal_weights
         assert isinstance(source, StratifiedSource)
         mixtures = [in_order_of_labels(source, transplanted(end.mixture, sample, true)) for end in ends]
@@ -365,10 +370,7 @@ class Search:
         climbs = [climb_one(true, mixture, Rules(coarse, self.options.max_iter)) for mixture in mixtures]
         best = Ends.of(climbs).best_first()[0]
         start = Start(transplanted(mixtures[best], true, self.sweep), method if best < len(ends) else LABELLED)
-        if whole:
-            return climbs[best], start
-        rules = Rules(tol, self.options.max_iter)
-        return climb_levels(true, climbs[best].mixture, self.sweep, rules, self.options.seed), start
+        return climbs[best], start
 
     def _wait(self, key: tuple[str, int], sample: Sweep, ends: list[Climb], tol: float) -> Climb:
         """The best end of a sample as it would be on all rows, roughly; `on_all_rows` climbs further from there."""

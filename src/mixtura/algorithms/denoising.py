@@ -47,6 +47,10 @@ def background_of(noise: Any, source: Source) -> Background | None:
             box = Box.between(*source.ranges)
             noise = np.asarray(noise)[source.counted] if np.shape(noise) == (source.n_samples,) else noise
         source = completed(Sweep(source)) if source.has_gaps else source.whole()
+    elif source.has_gaps:
+        if not isinstance(noise, (bool, Noise)):
+            raise ParameterError("where rows with gaps are read block by block noise is True or a Noise, not flags.")
+        box, source = Box.between(*source.ranges), completed(Sweep(source.rough()))
     rows, weights, flags = _looked_at(noise, source)
     if flags is None:
         flags = looks_like_noise(rows)

@@ -13,7 +13,6 @@ from mixtura.errors import DataError
 from mixtura.families.covariance import Structure, factor_names, structure_named
 from mixtura.families.factor_analysis import most_factors
 from mixtura.sources import Source
-from mixtura.sources.strata import StratifiedSource
 from mixtura.sweep import Sweep
 from mixtura.validation import Array
 
@@ -80,7 +79,7 @@ def _covariance_along(source: Source, mean: Array, left: Array, right: Array) ->
 def dependence(sweep: Sweep) -> str:
     """Which columns are combinations of others, in words: `'c' = 1·a + 2·b`; empty where none is."""
     source = sweep.source
-    if isinstance(source, StratifiedSource):  # with missing cells no row shows every combination
+    if source.is_partial:  # with missing cells no row shows every combination
         return ""
     if source.n_samples > FEW_ROWS:  # what is flat in all rows is flat in some of them
         some = source.sample(FEW_ROWS, np.random.default_rng(0))

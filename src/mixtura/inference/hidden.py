@@ -14,6 +14,7 @@ import numpy as np
 
 from mixtura.families.gaussian import Gaussian
 from mixtura.mixture import Mixture
+from mixtura.sources.base import Coordinates
 from mixtura.sources.strata import Numbers, StratifiedSource
 from mixtura.sweep.incomplete import gaussian, look, posterior
 from mixtura.validation import Array, Labels
@@ -100,12 +101,12 @@ def _of_products(hidden: Array, counts: Array, second: Array, pairs: tuple[Label
     return both((a, c), (b, d)) + both((a, d), (b, c))
 
 
-def incomplete_parts(source: StratifiedSource, inner: Mixture[Gaussian]) -> Iterator[Part]:
+def incomplete_parts(source: StratifiedSource, inner: Mixture[Gaussian], coordinates: Coordinates) -> Iterator[Part]:
     """Rows of which some have missing cells, a batch at a time; a row that knows nothing weighs nothing."""
     components = gaussian(source, inner)
     k, d = components.n_components, components.n_features
     for batch in source.batches():
-        seen = look(components, batch, source.coordinates)
+        seen = look(components, batch, coordinates)
         root = seen.hidden[:, None, :, None] * np.eye(d) if seen.hidden.ndim == 2 else seen.hidden
         covariances = np.broadcast_to(root @ np.swapaxes(root, 2, 3), (len(root), k, d, d))
         resp = posterior(inner, batch, seen.log_prob).resp

@@ -12,7 +12,7 @@ from mixtura.mixture import Mixture
 from mixtura.result import Fit
 from mixtura.sources import ArraySource, Source, as_source, by_columns
 from mixtura.sources.open import check_columns
-from mixtura.sources.strata import StratifiedSource
+from mixtura.sources.strata import StratifiedSource, source_of
 from mixtura.validation import Array
 
 
@@ -35,11 +35,10 @@ def in_memory(source: Source) -> ArraySource | StratifiedSource:
     """The rows as one array: resamples weigh or draw them all at once."""
     if isinstance(source, (ArraySource, StratifiedSource)):
         return source
-    chunks = list(source.chunks())
+    chunks = list(source.chunks_with_gaps())
     weights = [c.weights for c in chunks if c.weights is not None]
-    return ArraySource(
-        np.concatenate([c.rows for c in chunks]), np.concatenate(weights) if weights else None, source.columns
-    )
+    rows = np.concatenate([c.rows for c in chunks])
+    return source_of(rows, np.concatenate(weights) if weights else None, source.columns)
 
 
 def weights_of(source: ArraySource | StratifiedSource) -> Array:

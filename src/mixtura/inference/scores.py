@@ -18,7 +18,6 @@ from mixtura.inference.hidden import Part, incomplete_parts
 from mixtura.linalg import diagonals, solve_lower
 from mixtura.mixture import Mixture
 from mixtura.sources import Source
-from mixtura.sources.strata import StratifiedSource
 from mixtura.sweep.blocks import blocks
 from mixtura.sweep.reference import log_sum_exp
 from mixtura.validation import Array, Labels
@@ -99,8 +98,8 @@ def score_sums(source: Source, inner: Mixture[Gaussian], diagonal: bool) -> Scor
 
 
 def _parts(source: Source, inner: Mixture[Gaussian]) -> Iterator[Part]:
-    if isinstance(source, StratifiedSource) and source.has_gaps:
-        return incomplete_parts(source, inner)
+    if source.has_gaps:
+        return (part for _, some in source.parts() for part in incomplete_parts(some, inner, source.coordinates))
     return _whole_parts(source, inner)
 
 

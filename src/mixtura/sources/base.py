@@ -6,14 +6,18 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from mixtura.errors import ParameterError
 from mixtura.families.base import Family
+from mixtura.sources.gaps import Gaps
 from mixtura.validation import Array
+
+if TYPE_CHECKING:
+    from mixtura.sources.strata import StratifiedSource
 
 F = TypeVar("F", bound=Family)
 T = TypeVar("T")
@@ -144,6 +148,16 @@ class Source(ABC):
         return False
 
     @property
+    def is_partial(self) -> bool:
+        """Whether cells are missing, or more is known of rows than their cells: they are read in `parts`."""
+        return False
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether any cell is missing."""
+        return False
+
+    @property
     @abstractmethod
     def total_weight(self) -> float:
         """Σ w: the number of rows where they have no weights."""
@@ -172,6 +186,15 @@ class Source(ABC):
     def chunks_with_gaps(self) -> Iterator[Chunk]:
         """The same, for those who know what to do with missing cells, which are NaN."""
         return self.chunks()
+
+    def parts(self) -> Iterator[tuple[int, StratifiedSource]]:
+        """All rows once, in order, where they are partial: the number of the first row of each part, and the part."""
+        raise ParameterError(f"the rows of a {type(self).__name__} are whole.")
+
+    @property
+    def gaps(self) -> Gaps:
+        """How much is missing, and where."""
+        raise ParameterError(f"no cell of a {type(self).__name__} is missing.")
 
     @abstractmethod
     def sample(self, n: int, rng: np.random.Generator) -> Source:

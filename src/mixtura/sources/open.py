@@ -176,9 +176,9 @@ def check_columns(source: Source) -> None:
 
 def check_observed(source: Source) -> None:
     """Refuse columns that hold nothing."""
-    if not isinstance(source, StratifiedSource):
+    if not source.has_gaps:
         return
-    empty = np.flatnonzero(source.missing.all(axis=0))
+    empty = np.flatnonzero(np.array(source.gaps.by_column) == source.n_samples)
     if len(empty):
         raise DataError(
             f"{source.quoted_column(int(empty[0]))} is missing in all {source.n_samples} rows; leave it out."

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from mixtura.errors import DataError, ParameterError
 from mixtura.sources.arrays import CHECK_ROWS, ArraySource
 from mixtura.sources.base import Chunk, Coordinates, Source, coordinate_stride, resolution_of
+from mixtura.sources.gaps import Gaps, Tally
 from mixtura.sources.known import Known
 from mixtura.validation import Array, Flags, check_finite_rows
 
@@ -85,30 +86,6 @@ class Batch:
     def starts(self) -> Numbers:
         """(P,): where the rows of each pattern begin."""
         return np.searchsorted(self.pattern, np.arange(len(self.seen)))
-
-
-@dataclass(frozen=True, slots=True)
-class Gaps:
-    """How much is missing, and where.
-
-    Attributes
-    ----------
-    n_cells : missing cells
-    share : of all cells
-    by_column : (n_features,), missing cells of each column
-    n_rows : rows with a missing cell
-    n_blank : rows with no cell at all: they count for nothing
-    n_patterns : different sets of known columns, the complete one and the empty one included
-    never_together : pairs of columns that no row knows both of
-    """
-
-    n_cells: int
-    share: float
-    by_column: tuple[int, ...]
-    n_rows: int
-    n_blank: int
-    n_patterns: int
-    never_together: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,9 +170,12 @@ class StratifiedSource(Source):
         spread = np.sqrt((weights * (rows - mean) ** 2).sum(axis=0) / total)
         return mean, np.where(spread > 0, spread, 1.0)
 
+    @property
+    def is_partial(self) -> bool:
+        return True
+
     @cached_property
     def has_gaps(self) -> bool:
-        """Whether any cell is missing."""
         return bool(self.missing.any())
 
     def whole(self) -> ArraySource:
@@ -215,6 +195,9 @@ class StratifiedSource(Source):
 
     def chunks_with_gaps(self) -> Iterator[Chunk]:
         yield Chunk(self.X, self.weights, 0)
+
+    def parts(self) -> Iterator[tuple[int, StratifiedSource]]:
+        yield 0, self
 
     def select(self, columns: Sequence[str]) -> ArraySource | StratifiedSource:
         assert self.columns is not None
@@ -237,32 +220,32 @@ class StratifiedSource(Source):
 
     @cached_property
     def gaps(self) -> Gaps:
-        by_column = self.missing.sum(axis=0)
-        patterns = self._patterns[0]
-        together = patterns.astype(np.float64).T @ patterns
-        never = np.argwhere(np.triu(together == 0, 1))
-        incomplete = int(self.missing.any(axis=1).sum())
-        return Gaps(
-            int(by_column.sum()),
-            float(by_column.sum() / self.X.size),
-            tuple(by_column.tolist()),
-            incomplete,
-            int((~self.counted).sum()),
-            len(patterns),
-            tuple((int(i), int(j)) for i, j in never),
-        )
+        tally = Tally(self.n_features)
+        self.count_gaps(tally)
+        return tally.gaps()
+
+    def count_gaps(self, tally: Tally) -> None:
+        """Add what is missing here."""
+        tally.add(self.missing, self.counted, self._patterns[0])
 
     @cached_property
-    def _patterns(self) -> tuple[Flags, Numbers]:
+    def _patterns(self) -> tuple[Flags, npt.NDArray[Any]]:
         """(P, D) known columns of each pattern, and (n_samples,) the pattern of each row."""
+        if self.n_features <= 16:  # short numbers are sorted by their digits, in one go
+            packed = np.packbits(self.missing, axis=1, bitorder="little")
+            keys = packed.view("<u2" if packed.shape[1] == 2 else np.uint8)[:, 0]
+            unique = np.flatnonzero(np.bincount(keys))
+            place = np.zeros(1 << 16, dtype=np.uint16)
+            place[unique] = np.arange(len(unique))
+            return (unique[:, None] >> np.arange(self.n_features)) & 1 == 0, place[keys]
         if self.n_features <= 62:
             keys = self.missing @ (np.int64(1) << np.arange(self.n_features))
             unique, pattern = np.unique(keys, return_inverse=True)
             seen = (unique[:, None] >> np.arange(self.n_features)) & 1 == 0
         else:
             packed = np.packbits(self.missing, axis=1)
-            unique, pattern = np.unique(packed, axis=0, return_inverse=True)
-            seen = np.unpackbits(unique, axis=1, count=self.n_features) == 0
+            different, pattern = np.unique(packed, axis=0, return_inverse=True)
+            seen = np.unpackbits(different, axis=1, count=self.n_features) == 0
         return seen, pattern.reshape(-1).astype(np.intp)
 
     @cached_property
@@ -330,7 +313,7 @@ class StratifiedSource(Source):
         """The known columns (D,) of each pattern, and the numbers of its rows."""
         seen, pattern = self._patterns
         order = np.argsort(pattern, kind="stable")
-        ends = np.searchsorted(pattern[order], np.arange(len(seen) + 1))
+        ends = np.concatenate([[0], np.cumsum(np.bincount(pattern, minlength=len(seen)))])
         for p, known in enumerate(seen):
             yield known, order[ends[p] : ends[p + 1]]
 

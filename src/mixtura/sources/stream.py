@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,52 +12,20 @@ import numpy.typing as npt
 from mixtura import _core
 from mixtura.errors import DataError, ShapeError, SourceError
 from mixtura.sources.arrays import ArraySource
-from mixtura.sources.base import (
-    COORDINATE_ROWS,
-    Chunk,
-    Coordinates,
-    Source,
-    chunk_rows,
-    resolution_of,
-)
+from mixtura.sources.base import Chunk, Coordinates, Source, chunk_rows, resolution_of
 from mixtura.sources.collection import Collection, Piece
-from mixtura.sources.conversion import NO_NUMBER
+from mixtura.sources.gaps import Gaps
 from mixtura.sources.read_ahead import read_ahead
 from mixtura.sources.reservoir import Reservoir
 from mixtura.sources.strata import StratifiedSource, source_of
-from mixtura.threads import thread_count
+from mixtura.sources.survey import Places, Survey, checked_weights, refuse_infinite, survey_of
 from mixtura.validation import Array
-
-POOL_CELLS = 4_000_000
-"""Cells of the sample that the first reading keeps: later samples are drawn from it without another reading."""
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What the first reading finds.
-
-    Attributes
-    ----------
-    n_samples, total_weight : rows, and the sum of their weights
-    lowest, highest : (n_features,), data units
-    coordinates : inner coordinates
-    pool : a uniform sample of the rows, in their order
-    checksum : of every number, in order
-    """
-
-    n_samples: int
-    total_weight: float
-    lowest: Array
-    highest: Array
-    coordinates: Coordinates
-    pool: ArraySource
-    checksum: int
 
 
 class StreamSource(Source):
     """Rows of a `Collection` of files, read anew for every pass, in chunks of a fixed number of rows.
 
-    The first use reads them once: it counts rows, refuses cells that are no finite numbers, finds ranges and inner
+    The first use reads them once: it counts rows and missing cells, refuses infinite ones, finds ranges and inner
     coordinates, and keeps a seeded sample.
 
     Parameters
@@ -103,9 +68,23 @@ class StreamSource(Source):
     def coordinates(self) -> Coordinates:
         return self.survey.coordinates
 
+    @property
+    def is_partial(self) -> bool:
+        return self.has_gaps
+
+    @property
+    def has_gaps(self) -> bool:
+        return self.survey.gaps is not None
+
+    @property
+    def gaps(self) -> Gaps:
+        return self.survey.gaps or super().gaps
+
     @cached_property
     def resolution(self) -> Array:
-        return resolution_of(*self.ranges, self.dtype)
+        """The rounding unit of each column; where cells are missing, no less than that of the sample."""
+        unit, pool = resolution_of(*self.ranges, self.dtype), self.survey.pool
+        return np.maximum(unit, pool.resolution) if isinstance(pool, StratifiedSource) else unit
 
     @property
     def ranges(self) -> tuple[Array, Array]:
@@ -118,38 +97,35 @@ class StreamSource(Source):
         Raises
         ------
         DataError
-            For missing cells, infinities, bad weights or no rows: it names the file, its row and the column.
+            For infinities, bad weights or no rows: it names the file, its row and the column.
         """
-        places = _Places()
-        pool = Reservoir(max(1, POOL_CELLS // self.n_features), np.random.default_rng(self.seed))
-        grid = _Grid()
-        lows, highs, n_samples, total_weight, checksum = [], [], 0, 0.0, 0
-        for chunk in self._read(places):
-            low, high, bad = _core.scan(chunk.rows, thread_count(None))
-            if bad >= 0:
-                raise _bad_cell(chunk, self.columns, places)
-            if chunk.weights is not None:
-                total_weight += _checked_weights(chunk, places)
-                checksum = zlib.crc32(np.ascontiguousarray(chunk.weights).data, checksum)
-            lows.append(low)
-            highs.append(high)
-            checksum = zlib.crc32(np.ascontiguousarray(chunk.rows).data, checksum)
-            grid.add(chunk)
-            pool.add(chunk)
-            n_samples += len(chunk.rows)
-        if not n_samples:
-            raise DataError(f"{self.rows.name} has a header but no rows; expected at least one row.")
-        self._check_length(n_samples)
-        if self.sample_weight is None and not self.rows.weighted:
-            total_weight = float(n_samples)
-        if not total_weight > 0:
-            raise DataError("the weights are zero in every row; at least one row must count.")
-        rows, weights = pool.rows()
-        coordinates = Coordinates.of_sample(grid.rows(n_samples).astype(np.float64))
-        held = ArraySource(rows, weights, self.columns)
-        return Survey(n_samples, total_weight, np.min(lows, axis=0), np.max(highs, axis=0), coordinates, held, checksum)
+        places = Places()
+        found = survey_of(self._read(places), self.rows, places, self.seed)
+        self._check_length(found.n_samples)
+        if not found.total_weight > 0:
+            raise DataError("no row counts: their weights are zero, or none has a value; at least one row must count.")
+        return found
 
     def chunks(self) -> Iterator[Chunk]:
+        if self.has_gaps:
+            raise DataError(
+                f"{self.rows.name} has missing cells, {self.gaps.n_cells} in all. This call needs whole rows: leave "
+                "those with gaps out (where=…), or fill them (mixtura impute)."
+            )
+        return self._whole_reading()
+
+    def chunks_with_gaps(self) -> Iterator[Chunk]:
+        if not self.has_gaps:
+            yield from self._whole_reading()
+        else:
+            for start, part in self.parts():
+                yield Chunk(part.X, part.weights, start)
+
+    def parts(self) -> Iterator[tuple[int, StratifiedSource]]:
+        for chunk in self._whole_reading():
+            yield chunk.start, StratifiedSource(chunk.rows, chunk.weights, self.columns)
+
+    def _whole_reading(self) -> Iterator[Chunk]:
         expected, found = self.n_samples, 0
         for chunk in self._read(None):
             found += len(chunk.rows)
@@ -163,12 +139,11 @@ class StreamSource(Source):
         if n <= self.survey.pool.n_samples:
             return self.survey.pool.sample(n, rng)
         drawn = Reservoir(n, rng)
-        for chunk in self.chunks():
+        for chunk in self._whole_reading():
             drawn.add(chunk)
-        rows, weights = drawn.rows()
-        return ArraySource(rows, weights, self.columns)
+        return source_of(*drawn.rows(), self.columns)
 
-    def rough(self) -> ArraySource:
+    def rough(self) -> ArraySource | StratifiedSource:
         return self.survey.pool
 
     def select(self, columns: Sequence[str]) -> StreamSource:
@@ -176,12 +151,12 @@ class StreamSource(Source):
 
     def in_memory(self) -> ArraySource | StratifiedSource:
         """The rows as one array, for files that are small; infinities are named as `survey` names bad cells."""
-        places, chunks = _Places(), []
+        places, chunks = Places(), []
         for chunk in self._read(places):
-            if _core.scan(chunk.rows, 1)[2] >= 0 and np.isinf(chunk.rows).any():
-                raise _bad_cell(chunk, self.columns, places)
+            if _core.scan(chunk.rows, 1)[2] >= 0:
+                refuse_infinite(chunk, self.columns, places)
             if chunk.weights is not None:
-                _checked_weights(chunk, places)
+                checked_weights(chunk, places)
             chunks.append(chunk)
         if not chunks:
             raise DataError(f"{self.rows.name} has a header but no rows; expected at least one row.")
@@ -192,7 +167,7 @@ class StreamSource(Source):
             self.columns,
         )
 
-    def _read(self, places: _Places | None) -> Iterator[Chunk]:
+    def _read(self, places: Places | None) -> Iterator[Chunk]:
         """One reading, decoded ahead."""
         size = chunk_rows(self.n_features, self.dtype.itemsize)
         chunks = fixed_chunks(self.rows.pieces(), size, places)
@@ -216,7 +191,7 @@ class StreamSource(Source):
             )
 
 
-def fixed_chunks(pieces: Iterator[Piece], size: int, places: _Places | None = None) -> Iterator[Chunk]:
+def fixed_chunks(pieces: Iterator[Piece], size: int, places: Places | None = None) -> Iterator[Chunk]:
     """Pieces of any length as chunks of `size` rows; only the last has fewer."""
     rows: npt.NDArray[Any] | None = None
     weights: Array | None = None
@@ -244,86 +219,3 @@ def fixed_chunks(pieces: Iterator[Piece], size: int, places: _Places | None = No
                 rows, start, filled = None, start + size, 0
     if rows is not None:
         yield Chunk(rows[:filled], None if weights is None else weights[:filled], start)
-
-
-class _Places:
-    """Which file and row of it a row of the stream is."""
-
-    def __init__(self) -> None:
-        self.starts: list[int] = []
-        self.files: list[tuple[str, int]] = []
-
-    def add(self, start: int, piece: Piece) -> None:
-        """Note where a piece begins; one note a file is enough, for its rows follow each other."""
-        if not self.files or self.files[-1][0] != piece.where:
-            self.starts.append(start)
-            self.files.append((piece.where, piece.row))
-
-    def of(self, row: int) -> tuple[str, int]:
-        """File, and row in it."""
-        i = bisect_right(self.starts, row) - 1
-        where, first = self.files[i]
-        return where, first + row - self.starts[i]
-
-
-class _Grid:
-    """The rows 0, s, 2s, … of a stream whose length is not known yet; s doubles as they become many."""
-
-    def __init__(self) -> None:
-        self.stride = 1
-        self.kept: list[npt.NDArray[Any]] = []
-        self.n_kept = 0
-
-    def add(self, chunk: Chunk) -> None:
-        """Take what lies on the grid."""
-        some = chunk.rows[-chunk.start % self.stride :: self.stride].copy()
-        self.kept.append(some)
-        self.n_kept += len(some)
-        while self.n_kept > COORDINATE_ROWS:
-            self._thin()
-
-    def rows(self, n_samples: int) -> npt.NDArray[Any]:
-        """As `coordinate_stride` wants them."""
-        return np.concatenate(self.kept)
-
-    def _thin(self) -> None:
-        self.kept = [np.concatenate(self.kept)[::2]]
-        self.n_kept = len(self.kept[0])
-        self.stride *= 2
-
-
-def _bad_cell(chunk: Chunk, columns: Sequence[str] | None, places: _Places) -> DataError:
-    finite = ~np.isinf(chunk.rows)
-    if finite.all():
-        return _missing_cell(chunk, columns, places)
-    row, j = (int(i) for i in np.argwhere(~finite)[0])
-    where, here = places.of(chunk.start + row)
-    name = f"column {columns[j]!r}" if columns else f"column {j}"
-    return DataError(
-        f"{where} has cells that are infinite ({int((~finite).sum())} among the rows looked at); the first is "
-        f"{chunk.rows[row, j]} in row {here}, {name} (rows counted from 0). {NO_NUMBER}"
-    )
-
-
-def _missing_cell(chunk: Chunk, columns: Sequence[str] | None, places: _Places) -> DataError:
-    row, j = (int(i) for i in np.argwhere(np.isnan(chunk.rows))[0])
-    where, here = places.of(chunk.start + row)
-    name = f"column {columns[j]!r}" if columns else f"column {j}"
-    return DataError(
-        f"{where} has missing cells; the first is in row {here}, {name} (rows counted from 0). Gaps need the rows in "
-        "memory: raise memory_limit, or leave these rows out with where."
-    )
-
-
-def _checked_weights(chunk: Chunk, places: _Places) -> float:
-    """The sum of a chunk's weights; one that is negative or not finite is named."""
-    weights = chunk.weights
-    assert weights is not None
-    bad = ~(np.isfinite(weights) & (weights >= 0))
-    if bad.any():
-        row = int(np.argmax(bad))
-        where, here = places.of(chunk.start + row)
-        raise DataError(
-            f"{where}: the weight of row {here} is {weights[row]}; row weights must be finite and non-negative."
-        )
-    return float(weights.sum())

@@ -10,7 +10,6 @@ import numpy as np
 from mixtura.engines import resolve_engine
 from mixtura.sources.base import Chunk, Coordinates, Source
 from mixtura.sources.device import DeviceSource, host
-from mixtura.sources.strata import StratifiedSource
 from mixtura.sweep import incomplete, native, reference, standard
 from mixtura.sweep.blocks import blocks
 from mixtura.sweep.engines import use_native
@@ -37,9 +36,12 @@ def evaluate(
     """
     n, k = source.n_samples, mixture.n_components + (mixture.noise is not None)
     out = np.empty(n if what == "log_prob" else (n, k))
-    if isinstance(source, StratifiedSource):
-        coordinates, inner = _about_the_middle(source.X.dtype, mixture)
-        incomplete.evaluate(source, coordinates, inner, what, out, thread_count(n_threads), resolve_engine(engine))
+    if source.is_partial:
+        coordinates, inner = _about_the_middle(source.dtype, mixture)
+        threads, engine = thread_count(n_threads), resolve_engine(engine)
+        for start, part in source.parts():
+            here = out[start : start + part.n_samples]
+            incomplete.evaluate(part, coordinates, inner, what, here, threads, engine)
         return out
     if isinstance(source, DeviceSource):
         out[...] = host(evaluate_on_device(source, mixture, what))
@@ -64,10 +66,11 @@ def labels_in_pieces(
 
     A piece at a time: memory stays flat however many rows there are.
     """
-    if isinstance(source, StratifiedSource):
-        coordinates, inner = _about_the_middle(source.X.dtype, mixture)
-        labels, rest = incomplete.label(source, coordinates, inner, thread_count(n_threads), resolve_engine(engine))
-        yield Chunk(source.X, source.weights, 0), labels, rest
+    if source.is_partial:
+        coordinates, inner = _about_the_middle(source.dtype, mixture)
+        for start, part in source.parts():
+            labels, rest = incomplete.label(part, coordinates, inner, thread_count(n_threads), resolve_engine(engine))
+            yield Chunk(part.X, part.weights, start), labels, rest
         return
     if isinstance(source, DeviceSource):
         labels, rest = (host(part) for part in evaluate_on_device(source, mixture, "labels"))

@@ -152,6 +152,8 @@ class Sweep:
             if self.source.known is not None:
                 return self.like(replace(self.source, known=None)).totals
             return self._totals_of_incomplete() if self.source.has_gaps else self.like(self.source.whole()).totals
+        if self.source.has_gaps:
+            return self._totals_of_sample()
         d = self.source.n_features
         structure = STRUCTURES["VVV"] if d > 1 else STRUCTURES["V"]
         probe = Mixture.trusted(np.ones(1), Gaussian.standard(np.zeros((1, d)), np.ones(d), structure))
@@ -167,6 +169,14 @@ class Sweep:
         about_mean = self._pass([Mixture.trusted(np.ones(1), moved)], [moved], [True])[0].moments
         scatter = about_mean.squares[:, None] if about_mean.scatter is None else about_mean.scatter[0]
         return Totals(weight, mean, scatter)
+
+    def _totals_of_sample(self) -> Totals:
+        """The same of rows with gaps that are dear to read: roughly."""
+        sample, there = self.source.rough(), self._coordinates or self.source.coordinates
+        here, found = sample.coordinates, self.like(sample).totals
+        mean = (here.centre - there.centre + here.scale * found.mean) / there.scale
+        share = self.source.total_weight / found.weight
+        return Totals(self.source.total_weight, mean, found.scatter * (share * (here.scale / there.scale) ** 2))
 
     def _totals_of_incomplete(self) -> Totals:
         """The same where cells are missing: of one Gaussian at its maximum likelihood, found by EM."""
@@ -195,7 +205,7 @@ class Sweep:
             return True
         if not wants_scatter(components):
             return False
-        if isinstance(self.source, StratifiedSource) and self.source.has_gaps:  # these depend on responsibilities
+        if self.source.has_gaps:  # these depend on responsibilities
             return True
         alone = mixture.noise is None  # the totals hold the noise's rows too
         return not (alone and components.constraint.shared and safe(components, self.totals))
@@ -246,10 +256,12 @@ class Sweep:
         self, mixtures: Sequence[Mixture[Any]], origins: Sequence[Family], scatter: Sequence[bool]
     ) -> list[Statistics[Any]]:
         coordinates = self._coordinates or self.source.coordinates
-        if isinstance(self.source, StratifiedSource):
-            return incomplete.accumulate(
-                self.source, coordinates, mixtures, origins, scatter, self.n_threads, self.engine
+        if self.source.is_partial:
+            found = (
+                incomplete.accumulate(part, coordinates, mixtures, origins, scatter, self.n_threads, self.engine)
+                for _, part in self.source.parts()
             )
+            return reduce(lambda one, other: [a + b for a, b in zip(one, other, strict=True)], found)
         parts = self.source.map(_accumulated, coordinates, mixtures, origins, scatter, self.engine, self.n_threads)
         totals = reduce(lambda one, other: [a + b for a, b in zip(one, other, strict=True)], parts)
         shift = coordinates.log_jacobian
