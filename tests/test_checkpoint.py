@@ -223,6 +223,34 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_the_fit_goes_on(rows, path, w
     assert same(mx.resume(path, rows), whole)
 
 
+FULL = """
+import resource, signal, sys, numpy as np, mixtura as mx
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]),) * 2)  # no file may grow beyond: a quota
+try:
+    mx.fit(sys.argv[1], n_components=[2, 3], structure=["VVV", "EEE"], n_starts=3, checkpoint=sys.argv[2])
+except mx.errors.SourceError as error:
+    print(error)
+"""
+
+
+def test_a_real_quota_leaves_the_old_checkpoint_whole(rows, tmp_path, path, monkeypatch):
+    data = tmp_path / "rows.npy"
+    np.save(data, rows)
+    with monkeypatch.context() as patch:
+        interrupted_after(4, patch)
+        with pytest.raises(Interrupted):
+            mx.fit(data, **OPTIONS, checkpoint=path)
+    old = path.read_bytes()
+    command = [sys.executable, "-c", FULL, data, path, str(len(old))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "File too large" in done.stdout
+    assert "The fit goes on" in done.stderr
+    assert path.read_bytes() == old
+    assert sorted(os.listdir(tmp_path)) == [data.name, path.name]
+    read_journal(path)
+
+
 def test_results_come_back_as_they_were_written(rows):
     source = mx.sources.as_source(rows)
     theta = mx.Mixture([0.5, 0.5], mx.Gaussian([[0, 0], [1, 1]], [np.eye(2)] * 2))

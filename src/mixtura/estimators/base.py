@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from mixtura.estimators.covariance_types import shapes_of
+from mixtura.estimators.dispatch import by_dispatch
 from mixtura.estimators.progress import Progress
 from mixtura.estimators.rows import TakesGaps, checked_rows
 from mixtura.estimators.starts import INIT_PARAMS, initial_responsibilities
@@ -118,6 +119,11 @@ class BaseMixture(TakesGaps, DensityMixin, BaseEstimator, Generic[P]):
     verbose: int
     verbose_interval: int
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        return tags
+
     # What a class says of itself
 
     @abstractmethod
@@ -138,6 +144,7 @@ class BaseMixture(TakesGaps, DensityMixin, BaseEstimator, Generic[P]):
 
     # Fitting
 
+    @by_dispatch
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Estimate the parameters from `n_init` starts and keep the best.
 
@@ -150,6 +157,7 @@ class BaseMixture(TakesGaps, DensityMixin, BaseEstimator, Generic[P]):
         self.fit_predict(X, y, sample_weight)
         return self
 
+    @by_dispatch
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Labels:
         """Estimate the parameters, and say to which component each row belongs; parameters as for `fit`."""
@@ -223,24 +231,29 @@ class BaseMixture(TakesGaps, DensityMixin, BaseEstimator, Generic[P]):
         check_is_fitted(self)
         return as_source(checked_rows(self, X, gaps=True, reset=False))
 
+    @by_dispatch
     def score_samples(self, X: Any) -> Array:
         """(n_samples,): the log-density of each row, nats."""
         rows = self._rows(X)
         return evaluate(rows, self._mixture(), "log_prob").astype(rows.X.dtype, copy=False)
 
+    @by_dispatch
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The mean log-density of the rows, nats."""
         return float(np.average(self.score_samples(X), weights=sample_weight))
 
+    @by_dispatch
     def predict(self, X: Any) -> Labels:
         """(n_samples,): the component of largest responsibility, from 0."""
         return labels_of(self._rows(X), self._mixture())
 
+    @by_dispatch
     def predict_proba(self, X: Any) -> Array:
         """(n_samples, n_components): responsibilities; rows sum to one."""
         rows = self._rows(X)
         return evaluate(rows, self._mixture(), "responsibilities").astype(rows.X.dtype, copy=False)
 
+    @by_dispatch
     def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, Labels]:
         """Draws from the fitted mixture, and the component of each; the rows are ordered by component.
 

@@ -20,6 +20,7 @@ from mixtura.algorithms.stopping import Aitken
 from mixtura.errors import CollapseError
 from mixtura.estimators.base import Algorithm, BaseMixture, Climb
 from mixtura.estimators.covariance_types import components_of, precision_arrays
+from mixtura.estimators.dispatch import by_dispatch, in_main_memory
 from mixtura.estimators.inits import Inits
 from mixtura.estimators.rows import checked_rows
 from mixtura.families.covariance import STRUCTURES, resolve_structure
@@ -167,6 +168,7 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
 
     # Fitting
 
+    @by_dispatch
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Labels:
         """Estimate the parameters, and say to which component each row belongs; parameters as for `fit`."""
@@ -184,6 +186,7 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
         self.remaining_gain_ = remaining(self.lower_bounds_[-3:]) * self._total_weight
         return labels
 
+    @by_dispatch
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Learn from a block of rows and forget it: stepwise EM (`mixtura.OnlineEM`), for streams. It is not exact.
 
@@ -308,8 +311,9 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
     def mixture_(self) -> Mixture[Any]:
         """The fitted mixture, from the public attributes."""
         check_is_fitted(self, "weights_")
-        components = components_of(self.means_, self.precisions_cholesky_, self.covariance_type)
-        weights = np.array(self.weights_, dtype=np.float64)
+        means, cholesky, given = map(in_main_memory, (self.means_, self.precisions_cholesky_, self.weights_))
+        components = components_of(means, cholesky, self.covariance_type)
+        weights = np.array(given, dtype=np.float64)
         names = getattr(self, "feature_names_in_", None)
         mixture = Mixture.trusted(frozen(weights / weights.sum()), components).with_fixed(self.fixed)
         return mixture if names is None else mixture.with_names(None, list(names))
@@ -320,28 +324,34 @@ class GaussianMixture(BaseMixture[Mixture[Any]]):
 
     # Answers
 
+    @by_dispatch
     def uncertainty(self, X: Any) -> Array:
         """(n_samples,): 1 − max_k p(k | x)."""
         return self.mixture_.uncertainty(self._rows(X))
 
+    @by_dispatch
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """p log n − 2 L, with n = Σ w; smaller is better."""
         return self.mixture_.bic(self._weighted(X, sample_weight))
 
+    @by_dispatch
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """2 p − 2 L; smaller is better."""
         return self.mixture_.aic(self._weighted(X, sample_weight))
 
+    @by_dispatch
     def icl(self, X: Any, sample_weight: Any = None) -> float:
         """BIC − 2 Σ w log max_k p(k | x) (Biernacki, Celeux & Govaert 2000); smaller is better."""
         return self.mixture_.icl(self._weighted(X, sample_weight))
 
+    @by_dispatch
     def aicc(self, X: Any, sample_weight: Any = None) -> float:
         """AIC + 2 p (p + 1) / (n − p − 1) (Hurvich & Tsai 1989); smaller is better."""
         source, p = self._weighted(X, sample_weight), self._n_parameters()
         rest = source.total_weight - p - 1
         return self.mixture_.aic(source) + 2 * p * (p + 1) / rest if rest > 0 else math.inf
 
+    @by_dispatch
     def caic(self, X: Any, sample_weight: Any = None) -> float:
         """p (log n + 1) − 2 L (Bozdogan 1987); smaller is better."""
         return self.bic(X, sample_weight) + self._n_parameters()
