@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -98,17 +99,30 @@ def test_a_fit_finds_the_optimum_and_names_the_columns(rows, client):
     assert again.mixture == fit.mixture
 
 
+def process_ids(client) -> list[int]:
+    """Of the three workers, once all of them are there: one that was killed a moment ago may still be on the list."""
+    for _ in range(100):
+        client.wait_for_workers(3)
+        found = client.run(os.getpid, on_error="ignore")
+        if len(found) == 3:
+            return list(found.values())
+        time.sleep(0.1)
+    raise AssertionError("a worker did not come back")
+
+
+def kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("seconds", [0.05, 0.3, 0.8])
 def test_a_killed_worker_changes_time_only(rows, client, seconds):
-    client.wait_for_workers(3)
-    pid = next(iter(client.run(os.getpid).values()))
     X = da.from_array(rows, chunks=(9_000, 3))
-    threading.Timer(seconds, lambda: os.kill(pid, signal.SIGKILL)).start()
+    threading.Timer(seconds, kill, process_ids(client)[:1]).start()
     close(after(start(rows), X, 40), after(start(rows), rows, 40))
 
 
 def test_a_fit_ends_the_same_whatever_workers_are_killed_when(rows, client):
-    client.wait_for_workers(3)
     X = da.from_array(np.concatenate([rows] * 8), chunks=(40_000, 3))
     mx.fit(X, 3, "VVV")  # workers load what they need
     began = time.monotonic()
@@ -116,9 +130,7 @@ def test_a_fit_ends_the_same_whatever_workers_are_killed_when(rows, client):
     seconds, rng = time.monotonic() - began, random.Random(0)
     kills = 0
     while kills < 10:
-        client.wait_for_workers(3)
-        pid = rng.choice(list(client.run(os.getpid).values()))
-        timer = threading.Timer(seconds * rng.random(), lambda pid=pid: os.kill(pid, signal.SIGKILL))
+        timer = threading.Timer(seconds * rng.random(), kill, [rng.choice(process_ids(client))])
         timer.start()
         fit = mx.fit(X, 3, "VVV")
         kills += not timer.is_alive()
