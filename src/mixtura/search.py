@@ -38,6 +38,9 @@ from mixtura.sweep import Sweep
 SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER = 5000, 20
 """Starts are tried on this many rows at least, and this many times n_components · n_features."""
 
+FIRST_ROWS = 2000
+"""Of a large search: only contenders start anew on as many rows as above."""
+
 ATTEMPTS = 2
 """Ends of the sample that are climbed on all rows before a candidate is called degenerate."""
 
@@ -152,7 +155,8 @@ class Search:
     def __init__(self, sweep: Sweep, options: Options) -> None:
         self.sweep = sweep
         self.options = options
-        self._groupings: dict[int, Groupings] = {}
+        self.sample_rows = SAMPLE_ROWS
+        self._groupings: dict[tuple[int, int], Groupings] = {}
         self._samples: dict[int, tuple[Sweep, Partitions]] = {}
         self._true: dict[int, Sweep] = {}
         self._trees: dict[int, Tree | None] = {}
@@ -225,7 +229,7 @@ class Search:
         if found is None:
             return candidate
         if found.sweep is not self.sweep:
-            return self._finished(candidate) if contender and not self.sweep.source.is_dear else candidate
+            return self._again(candidate) if contender and not self.sweep.source.is_dear else candidate
         before, start, report = found.climb.log_likelihood, candidate.start, candidate.starts
         news = self._relatives(*key, self.sweep.source, self._risen)
         if news:
@@ -250,6 +254,16 @@ class Search:
         self._risen.add(key)
         log_prior = self.sweep.log_prior(found.climb.mixture)
         return replace(candidate, climb=found.climb, start=start, starts=report, log_prior=log_prior)
+
+    def _again(self, candidate: Candidate) -> Candidate:
+        """A candidate that started on few rows, from starts on more of them where that leads higher, to its end."""
+        if self.sample_rows < SAMPLE_ROWS:
+            few, self.sample_rows = self.sample_rows, SAMPLE_ROWS
+            other = self.candidate(candidate.structure, candidate.n_components)
+            self.sample_rows = few
+            if not other.trouble and other.log_likelihood > candidate.log_likelihood:
+                return other
+        return self._finished(candidate)
 
     def _finished(self, candidate: Candidate) -> Candidate:
         """A candidate that was climbed roughly on all rows, to its end."""
@@ -276,12 +290,13 @@ class Search:
         sample, partitions = self._sample(n_components)
         if self.options.background is not None:
             partitions = self._of_groups(sample, n_components)
-        if n_components not in self._groupings:
+        key = n_components, sample.source.n_samples
+        if key not in self._groupings:
             rng = np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=(n_components,)))
             drawn = partitions.groupings(n_components, self.options.n_starts, rng)
             cut = self._agglomerated(partitions, n_components) if n_components > 1 else None
-            self._groupings[n_components] = (drawn if cut is None else drawn + cut).shrunk()
-        groupings = self._groupings[n_components]
+            self._groupings[key] = (drawn if cut is None else drawn + cut).shrunk()
+        groupings = self._groupings[key]
         return sum(self._relatives(structure, n_components, sample.source), groupings)
 
     def _agglomerated(self, partitions: Partitions, n_components: int) -> Groupings | None:
@@ -321,7 +336,7 @@ class Search:
         Where cells are missing starts are tried on completed rows.
         """
         source = self.sweep.source
-        wanted = max(SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER * n_components * source.n_features)
+        wanted = max(self.sample_rows, SAMPLE_ROWS_PER_PARAMETER * n_components * source.n_features)
         size = min(wanted, source.n_samples)
         if size not in self._samples:
             rng = np.random.default_rng(np.random.SeedSequence(self.options.seed, spawn_key=(0, size)))
@@ -469,6 +484,8 @@ def search(
     """
     done: list[Candidate] = []
     many = len(pairs) > FEW_CANDIDATES and not engine.partly_known
+    if many and not engine.sweep.source.is_dear:
+        engine.sample_rows = FIRST_ROWS
     try:
         for structure, n_components in pairs:
             done.append(engine.candidate(structure, n_components, explore=not many))
