@@ -38,3 +38,19 @@ def test_the_first_look_changes_no_choice_and_contenders_lose_nothing(rows, monk
     assert quick.bic <= thorough.bic + 0.1
     few = mx.fit(rows, [5, 6], "VVV")  # no large search: starts on the large sample alone
     assert few.starts.n_rows == 5000
+
+
+def test_rows_with_gaps_and_labels_are_chosen_for_as_without_a_first_look(monkeypatch):
+    rng = np.random.default_rng(2)
+    X = np.concatenate(
+        [rng.normal(size=(80, 2)), rng.normal(size=(60, 2)) * [2, 0.5] + 4, rng.normal(size=(40, 2)) - 5]
+    )
+    X[rng.random(X.shape) < 0.08] = np.nan
+    y = np.where(np.arange(180) % 9 == 0, np.repeat([0, 1, 2], [80, 60, 40]), -1)
+    for known in (None, y):
+        quick = mx.fit(X, range(2, 5), ["EEE", "VVI", "VVV"], y=known)
+        with monkeypatch.context() as patch:
+            patch.setattr(search, "FEW_CANDIDATES", 99)
+            thorough = mx.fit(X, range(2, 5), ["EEE", "VVI", "VVV"], y=known)
+        assert quick.mixture.structure == thorough.mixture.structure
+        assert quick.bic == pytest.approx(thorough.bic, abs=1e-4)

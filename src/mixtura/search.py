@@ -45,7 +45,8 @@ ATTEMPTS = 2
 """Ends of the sample that are climbed on all rows before a candidate is called degenerate."""
 
 OTHER_OPTIMA = 3
-"""Optima on completed rows, beside the best one, that are climbed from where cells are missing or labels known."""
+"""Optima on completed rows, beside the best one, that are climbed from where cells are missing or labels known; in the
+first pass of a large search one."""
 
 ROUGH = 0.05
 """Nats, total, of Aitken's remaining gain: in a large search over many rows only contenders are climbed further."""
@@ -203,7 +204,9 @@ class Search:
             ends, order = outcome.ends, [i for i in outcome.ends.best_first() if i != best]
             rough = tol if explore else max(tol, ROUGH / total_weight)
             if id(sample) in self._true:
-                order = _elsewhere(ends, ends.best_first(outcome.finished), climb, slack)[:OTHER_OPTIMA]
+                order = _elsewhere(ends, ends.best_first(outcome.finished), climb, slack)[
+                    : OTHER_OPTIMA if explore else 1
+                ]
                 true = self._true[id(sample)]
                 others = [ends.climb(i) for i in order]
                 climb, start = self._on_true_rows(sample, true, [climb, *others], rough, start.method)
@@ -257,7 +260,7 @@ class Search:
 
     def _again(self, candidate: Candidate) -> Candidate:
         """A candidate that started on few rows, from starts on more of them where that leads higher, to its end."""
-        if self.sample_rows < SAMPLE_ROWS:
+        if self.sample_rows < SAMPLE_ROWS or self.partly_known:
             few, self.sample_rows = self.sample_rows, SAMPLE_ROWS
             other = self.candidate(candidate.structure, candidate.n_components)
             self.sample_rows = few
@@ -483,8 +486,9 @@ def search(
     candidates, and whether all of them were fitted
     """
     done: list[Candidate] = []
-    many = len(pairs) > FEW_CANDIDATES and not engine.partly_known
-    if many and not engine.sweep.source.is_dear:
+    dear = engine.sweep.source.is_dear
+    many = len(pairs) > FEW_CANDIDATES and not (engine.partly_known and dear)
+    if many and not dear:
         engine.sample_rows = FIRST_ROWS
     try:
         for structure, n_components in pairs:
