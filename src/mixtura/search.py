@@ -38,7 +38,7 @@ from mixtura.sweep import Sweep
 SAMPLE_ROWS, SAMPLE_ROWS_PER_PARAMETER = 5000, 20
 """Starts are tried on this many rows at least, and this many times n_components · n_features."""
 
-FIRST_ROWS = 2000
+FIRST_ROWS = 1500
 """Of a large search: only contenders start anew on as many rows as above."""
 
 ATTEMPTS = 2
